@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Optional libraries: imported late, reported once, by name, wanted version, found version and path."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Any, Tuple
+
+from .errors import OptionError
+
+
+class MissingLibrary(OptionError):
+    """A library is not there, or too old; the text says which and where it was looked for."""
+
+
+def need(name: str, minimum: str, package: str = "") -> Any:
+    """Import a module and check its version.
+
+    :param name: import name, ``psycopg``.
+    :param minimum: lowest version that works, ``3.1``.
+    :param package: name in the package index where it differs from the import name.
+    :raises MissingLibrary: not there or too old, with version and path of what was found.
+    """
+    package = package or name
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise MissingLibrary(
+            "the Python library %s >= %s is needed: %s. Install it for the interpreter that runs this module "
+            "(python -m pip install '%s>=%s'), or set ansible_python_interpreter" % (package, minimum, error, package, minimum)
+        ) from error
+    found = str(getattr(module, "__version__", "0"))
+    if _parts(found) < _parts(minimum):
+        raise MissingLibrary(
+            "the Python library %s >= %s is needed, found %s at %s" % (package, minimum, found, getattr(module, "__file__", "?"))
+        )
+    return module
+
+
+def _parts(version: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

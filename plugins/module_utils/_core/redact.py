@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take secrets out of what people and files get to see: titles, evidence, recordings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, List, Pattern, Tuple
+
+MARK = "[redacted]"
+
+_SECRET_KEY = re.compile(
+    r"(?i)(^|[_\-.])(password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization|cookie|client[_-]?key[_-]?data)s?$"
+)
+_TEXT: List[Tuple[Pattern[str], str]] = [
+    # scheme://user:password@host
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://[^\s:/@]*):([^\s@/]+)@"), r"\1:%s@" % MARK),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/\-]{8,}=*"), r"\1 %s" % MARK),
+    (re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"), MARK),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), MARK),
+    (
+        re.compile(
+            r"""(?ix)(["']?\b[\w.\-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)["']?\s*(?:=|:|=>)\s*)
+            (?:"[^"\n]*"|'[^'\n]*'|[^\s,;&"'}\])]+)"""
+        ),
+        r"\1%s" % MARK,
+    ),
+    (re.compile(r"\bA(?:KIA|SIA)[A-Z0-9]{16}\b"), MARK),
+    (re.compile(r"\b[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+\b"), "[email]"),
+]
+
+
+def redact_text(text: str) -> str:
+    """A text without passwords in URLs, bearer tokens, JWTs, private keys, ``password=…`` pairs and e-mail addresses."""
+    for pattern, replacement in _TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def redact(data: Any) -> Any:
+    """The same structure with every text redacted, and every value under a secret's name replaced."""
+    if isinstance(data, str):
+        return redact_text(data)
+    if isinstance(data, dict):
+        return {key: _redact_value(key, value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [redact(value) for value in data]
+    return data
+
+
+def _redact_value(key: Any, value: Any) -> Any:
+    if isinstance(key, str) and isinstance(value, (str, bytes)) and value and _SECRET_KEY.search(key):
+        return MARK
+    return redact(value)

@@ -1,0 +1,12 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registered checks of this system."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from .._core.check import Check
+
+CHECKS: Tuple[Check, ...] = ()

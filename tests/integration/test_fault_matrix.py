@@ -1,0 +1,64 @@
+"""Every check has a fault in the lab that trips it, exactly it, and a healthy lab that does not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+
+import faults  # noqa: E402
+from ansible_collections.nexuscos.ops.plugins.module_utils import _catalogue  # noqa: E402
+
+FAULTS = faults.every()
+BATCHES = faults.batches(FAULTS)
+RESULTS = ROOT / ".cache" / "fault-matrix.json"
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """The lab's environment; the lab is healthy before the first fault, or nothing that follows means anything."""
+    prefix = faults.lab_prefix()
+    found = faults.lab_environment() | {"NEXUSCOS_LAB_PREFIX": prefix, "PREFIX": prefix, "LAB": str(ROOT / ".lab")}
+    for name in faults.applied():
+        faults.heal(FAULTS[name], found)
+    return found
+
+
+def test_the_healthy_lab_shows_nothing(environment: dict[str, str]) -> None:
+    hosts = tuple(sorted({host for fault in FAULTS.values() for host in fault.observe}))
+    left, waited = faults._until(set(), hosts, {}, 120)
+    assert not left, f"after {waited:.0f} s"
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_faults_cause_exactly_their_findings(name: str, environment: dict[str, str]) -> None:
+    verdict = faults.trial(BATCHES[name], environment)
+    _keep(name, verdict)
+    assert not verdict.missing, "findings that the faults must cause"
+    assert not verdict.uninvited, "findings that no fault of the batch names"
+    assert not verdict.left, "findings that stay after healing"
+
+
+def _keep(name: str, verdict: faults.Verdict) -> None:
+    """Keep the figures for docs and the closing note."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    known[name] = {
+        "faults": [fault.name for fault in BATCHES[name]],
+        "findings": sum(len(fault.expect) for fault in BATCHES[name]),
+        "passed": bool(verdict),
+        "seen_after_s": round(verdict.seen_after, 1),
+        "healed_after_s": round(verdict.healed_after, 1),
+    }
+    RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def test_every_check_has_a_fault() -> None:
+    tripped = {one["check"] for fault in FAULTS.values() for one in fault.expect}
+    assert tripped - set(_catalogue.BY_ID) == set(), "faults that name no registered check"
+    assert set(_catalogue.BY_ID) - tripped == set(), "checks that no fault trips"

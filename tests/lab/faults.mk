@@ -1,0 +1,13 @@
+##@ Faults
+.PHONY: fault
+fault: ## Break the lab on purpose: make fault NAME=k8s-crash-loop
+	@test -n "$(NAME)" || { echo "which one? make fault NAME=…; make faults lists them"; exit 2; }
+	@$(VENV)/bin/python tests/lab/faults.py apply "$(NAME)"
+
+.PHONY: heal
+heal: ## Mend one fault (NAME=…) or all that are in force
+	@$(VENV)/bin/python tests/lab/faults.py heal $(NAME)
+
+.PHONY: faults
+faults: ## List the faults; a star marks those in force
+	@$(VENV)/bin/python tests/lab/faults.py list

@@ -11,3 +11,7 @@ heal: ## Mend one fault (NAME=…) or all that are in force
 .PHONY: faults
 faults: ## List the faults; a star marks those in force
 	@$(VENV)/bin/python tests/lab/faults.py list
+
+.PHONY: bundle
+bundle: ## Record the healthy lab into tests/lab/bundle, which demo and a first daily judge
+	@$(VENV)/bin/python tests/lab/bundle.py

@@ -26,4 +26,4 @@ setup: ## Make .venv with all tools (a minute the first time, nothing after); OL
 setup-oldest: ## Make .venv-oldest: the oldest ansible-core we support
 	@$(PYTHON) tools/setup.py --oldest
 
--include tests/lab/lab.mk
+-include $(wildcard tests/lab/*.mk)

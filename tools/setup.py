@@ -129,8 +129,8 @@ def bootstrap_uv(pip: list[str]) -> Path:
     if not binary.exists():
         fresh = place.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
-        run([*pip, "install", "-q", "--root-user-action=ignore", "--require-hashes", "--no-deps", "--only-binary", ":all:",
-             "--target", str(fresh), "-r", str(pins)])  # fmt: skip
+        run([*pip, "install", "-q", "--root-user-action=ignore", "--require-hashes", "--no-deps",
+             "--only-binary", ":all:", "--target", str(fresh), "-r", str(pins)])  # fmt: skip
         shutil.rmtree(place, ignore_errors=True)
         fresh.rename(place)
     return binary
@@ -174,9 +174,16 @@ def link_collections(environment: Path, sources: list[Path]) -> None:
         target = site / "ansible_collections" / source.parent.name / source.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target, symlinks=True)
-    link = site / "ansible_collections" / NAMESPACE / NAME
+    link_checkout(site)
+
+
+def link_checkout(place: Path) -> None:
+    """Make this checkout importable as ansible_collections.nexuscos.ops from a folder."""
+    link = place / "ansible_collections" / NAMESPACE / NAME
     link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(ROOT)
+    if not (link.is_symlink() and link.resolve() == ROOT):
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT)
 
 
 def relocate(environment: Path, old: Path) -> None:
@@ -206,8 +213,8 @@ def make(environment: Path, pins: list[Path], order: tuple[tuple[int, int], ...]
     env = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
     run([str(uv), "venv", "-q", "--no-config", "--python", python, str(fresh)], env=env)
     say(f"installing {' and '.join(pin.name for pin in pins)}, checked against their hashes")
-    install = [str(uv), "pip", "install", "-q", "--no-config", "--require-hashes", "--python", str(fresh / "bin/python")]
-    run([*install, *(part for pin in pins for part in ("-r", str(pin)))], env=env)
+    install = [str(uv), "pip", "install", "-q", "--no-config", "--require-hashes"]
+    run([*install, "--python", str(fresh / "bin/python"), *(part for pin in pins for part in ("-r", str(pin)))], env=env)
     link_collections(fresh, sources)
     shutil.rmtree(environment, ignore_errors=True)
     fresh.rename(environment)
@@ -231,6 +238,8 @@ def main() -> int:
         except BlockingIOError:
             say("another setup is running, waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        # mypy wants no site-packages on its path: the same names once more, for it alone.
+        link_checkout(ROOT / ".ansible" / "typing")
         try:
             if arguments.oldest:
                 make(ROOT / ".venv-oldest", [REQUIREMENTS / "oldest.txt"], OLDEST_FIRST, arguments.python)

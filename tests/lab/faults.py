@@ -25,6 +25,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "lab" / "faults"
 STATE = ROOT / ".lab" / "faults"
+DOCUMENT = ROOT / "docs" / "faults.md"
+_MARK = "<!-- the list below is made by `make docs` -->\n"
 _KEYS = {"name", "what", "system", "observe", "batch", "apply", "heal", "settle", "thresholds", "expect"}
 _STEP_TIMEOUT = 180
 
@@ -224,13 +226,14 @@ def trial(faults: list[Fault], environment: dict[str, str], heal_within: float =
     return Verdict(want - now, now - want, left, seen_after, healed_after)
 
 
-def markdown(faults: dict[str, Fault]) -> str:
-    """The list for docs/faults.md."""
+def document(faults: dict[str, Fault]) -> str:
+    """docs/faults.md: what people wrote above the mark, and the list of faults below it."""
+    words, mark, _old = DOCUMENT.read_text(encoding="utf-8").partition(_MARK)
     lines = ["| fault | what it does | findings it must cause |", "|---|---|---|"]
     for fault in faults.values():
         causes = "<br>".join(f"`{one['check']}` {one['status']} on `{one['object']}`" for one in fault.expect)
         lines.append(f"| `{fault.name}` | {fault.what.strip()} | {causes} |")
-    return "\n".join(lines) + "\n"
+    return words + mark + "\n" + "\n".join(lines) + "\n"
 
 
 def main() -> int:
@@ -239,7 +242,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("apply", help="apply a fault").add_argument("name")
     commands.add_parser("heal", help="heal one fault, or all that are applied").add_argument("name", nargs="?")
-    commands.add_parser("list", help="all faults; --markdown for the docs").add_argument("--markdown", action="store_true")
+    commands.add_parser("list", help="all faults; --write brings docs/faults.md up to date").add_argument("--write", action="store_true")
     commands.add_parser("try", help="apply, judge, heal: what the matrix test does").add_argument("names", nargs="+", help="faults or batches")
     given = parser.parse_args()
     faults = every()
@@ -250,8 +253,8 @@ def main() -> int:
         return faults[name]
 
     if given.command == "list":
-        if given.markdown:
-            print(markdown(faults), end="")
+        if given.write:
+            DOCUMENT.write_text(document(faults), encoding="utf-8")
         else:
             inforce = applied()
             for fault in faults.values():

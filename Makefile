@@ -5,6 +5,8 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 VENV := .venv
+# The environment that a target tests: OLDEST=1 takes the oldest supported ansible-core.
+TESTED = $(if $(OLDEST),.venv-oldest,$(VENV))
 # Any interpreter that really runs: a pyenv shim of a version that is not active exists and fails.
 PYTHON ?= $(shell for p in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do \
 	if $$p -c '' 2>/dev/null; then echo $$p; break; fi; done)
@@ -15,15 +17,87 @@ export PYTHONDONTWRITEBYTECODE := 1
 ##@ Start here
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z_-]*:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z_-]*:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 
 .PHONY: setup
-setup: ## Make .venv with all tools (a minute the first time, nothing after); OLDEST=1 makes .venv-oldest
+setup: ## Make .venv with all tools (under a minute the first time, nothing after)
 	@$(PYTHON) tools/setup.py $(if $(OLDEST),--oldest) $(if $(PYTHON_VERSION),--python $(PYTHON_VERSION))
 
 .PHONY: setup-oldest
-setup-oldest: ## Make .venv-oldest: the oldest ansible-core we support
+setup-oldest:
 	@$(PYTHON) tools/setup.py --oldest
 
--include $(wildcard tests/lab/*.mk)
+include $(wildcard tests/lab/*.mk)
+
+##@ Test
+.PHONY: test
+test: setup ## Everything, with the lab: what .ci/run does (STAGES="lint unit-newest" for some; 25 minutes)
+	@$(VENV)/bin/python tests/run_stages.py $(if $(LAB_DOWN),--lab-down) $(STAGES)
+
+.PHONY: lint
+lint: lint-ruff lint-mypy lint-yaml lint-ansible lint-shell lint-changelog lint-files ## ruff, mypy, yamllint, ansible-lint, shellcheck, changelog, stray names
+
+.PHONY: lint-ruff lint-mypy lint-yaml lint-ansible lint-shell lint-changelog lint-files
+lint-ruff:
+	ruff check .
+	ruff format --check .
+lint-mypy:
+	mypy
+lint-yaml:
+	yamllint --strict .
+lint-ansible:
+	ansible-lint
+lint-shell:
+	@git ls-files -co --exclude-standard -z | xargs -0 grep -lZE '^#!.*\b(ba|da)?sh$$' -- | xargs -0r shellcheck && echo 'shellcheck: good'
+lint-changelog:
+	antsibull-changelog lint
+lint-files:
+	@$(VENV)/bin/python tools/tracked_files.py
+
+.PHONY: format
+format: ## Format the Python code and mend what ruff can mend
+	ruff check --fix .
+	ruff format .
+
+.PHONY: unit
+unit: ## Unit tests, 20 s (OLDEST=1: with the oldest ansible-core; ARGS="-k name")
+	@$(TESTED)/bin/python -m pytest -c pyproject.toml -o cache_dir=.cache/pytest-$(TESTED) tests/unit $(ARGS)
+
+.PHONY: sanity
+sanity: ## ansible-test sanity (OLDEST=1; ARGS="--test validate-modules plugins/modules/k8s_health.py")
+	@$(VENV)/bin/python tests/sanity_workspace.py $(TESTED) $(ARGS)
+
+.PHONY: artefact
+artefact: ## Build the tarball, install it in an empty place, and use it there
+	@$(VENV)/bin/python -m pytest tests/artefact $(ARGS)
+
+.PHONY: integration
+integration: ## On the lab: modules, every fault, reports (ARGS="-k crash_loop")
+	@$(VENV)/bin/python -m pytest tests/integration $(ARGS)
+
+.PHONY: molecule
+molecule: ## The morning as a molecule scenario (SCENARIO=daily_morning)
+	@cd extensions && molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+
+##@ Keep
+.PHONY: docs-check
+docs-check: ## Are the documentation of the plugins and the generated pages right?
+	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+
+.PHONY: build
+build: ## Build the collection: nexuscos-ops-<version>.tar.gz
+	@ansible-galaxy collection build --force
+
+.PHONY: pins
+pins: ## Renew the pinned requirements (PACKAGE=name for one of them)
+	@$(PYTHON) tools/setup.py --pins $(if $(PACKAGE),--package $(PACKAGE))
+
+.PHONY: clean
+clean: ## Remove what tests and builds made; keeps the lab and .venv
+	@rm -rf .cache/test .cache/mypy .cache/ruff .cache/pytest* .ansible/ws .ansible/molecule docs/_site nexuscos-ops-*.tar.gz
+	@find . -path ./.venv -prune -o -path ./.venv-oldest -prune -o -path ./.lab -prune -o -name __pycache__ -type d -print0 | xargs -0r rm -rf
+
+.PHONY: distclean
+distclean: clean ## Remove the environments, too
+	@rm -rf .venv .venv-oldest .venv.new .venv-oldest.new .cache .ansible

@@ -226,10 +226,32 @@ def make(environment: Path, pins: list[Path], order: tuple[tuple[int, int], ...]
     say(f"{environment.name} is ready: {version[0] if version else '?'} in {time.monotonic() - started:.0f} s")
 
 
+def pin(package: str | None) -> None:
+    """Resolve requirements/*.in into pinned *.txt with hashes; one package, or all of them, to the newest."""
+    uv = bootstrap_uv(pip_of(choose(NEWEST_FIRST, None)))
+    flags = ["--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--universal", "--no-config"]
+    upgrade = ["--upgrade-package", package] if package else ["--upgrade"]
+    # In this order: what the lab adds must fit what the development environment has.
+    for name in ("bootstrap", "runtime", "dev", "oldest", "collections", "lab"):
+        source = REQUIREMENTS / f"{name}.in"
+        if not source.exists():
+            continue
+        extra = {
+            "collections": ["--no-deps", "--python-version", "3.13"],
+            "lab": ["--constraint", str(REQUIREMENTS / "dev.txt")],
+        }.get(name, [])
+        python = [] if "--python-version" in extra else ["--python-version", "3.11"]
+        run([str(uv), "-q", "pip", "compile", *flags, *upgrade, *python, *extra,
+             str(source), "-o", str(source.with_suffix(".txt"))])  # fmt: skip
+        say(f"requirements/{name}.txt")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make the development environment of this collection.")
     parser.add_argument("--oldest", action="store_true", help="the oldest supported ansible-core, in .venv-oldest")
     parser.add_argument("--python", metavar="X.Y", help="use this version of Python")
+    parser.add_argument("--pins", action="store_true", help="renew requirements/*.txt instead")
+    parser.add_argument("--package", help="with --pins: renew this one only")
     arguments = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
@@ -241,7 +263,9 @@ def main() -> int:
         # mypy wants no site-packages on its path: the same names once more, for it alone.
         link_checkout(ROOT / ".ansible" / "typing")
         try:
-            if arguments.oldest:
+            if arguments.pins:
+                pin(arguments.package)
+            elif arguments.oldest:
                 make(ROOT / ".venv-oldest", [REQUIREMENTS / "oldest.txt"], OLDEST_FIRST, arguments.python)
             else:
                 lab = REQUIREMENTS / "lab.txt"

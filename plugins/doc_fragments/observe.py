@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Use with ``extends_documentation_fragment: [nexuscos.ops.observe]``; each module sets its own default of ``deadline``."""
+    """Modules extend this and set their own default of ``deadline``."""
 
     DOCUMENTATION = r"""
 options:
@@ -18,11 +18,11 @@ options:
     required: true
   thresholds:
     description:
-      - What good is (C(target)) and what is not acceptable (C(alert)), check by check, over the defaults of the catalogue.
-      - 'Each entry is C({target, alert, enabled, overrides}); C(overrides) is a list of C({match, target, alert, enabled}),
-        where C(match) is a pattern for finding objects such as C(*/nexus-ai/*).'
-      - Thresholds of checks of other modules are allowed, so that one inventory file serves all. An unknown check or key is an error
-        that names the nearest known one.
+      - What good is (C(target)) and what is not acceptable (C(alert)), check by check, over the catalogue's defaults.
+      - 'Each entry is C({target, alert, enabled, overrides}); C(overrides) is a list of
+        C({match, target, alert, enabled}), where C(match) is a pattern for finding objects such as C(*/nexus-ai/*).'
+      - Thresholds of checks of other modules are allowed, so that one inventory file serves all. An unknown check or
+        key is an error that names the nearest known one.
     type: dict
     default: {}
   checks:
@@ -48,7 +48,8 @@ options:
     type: path
   replay_from:
     description:
-      - A recording, written by O(record_to) of the same module, to judge instead of the live system. Nothing is contacted.
+      - A recording, written by O(record_to) of the same module, to judge instead of the live system.
+        Nothing is contacted.
     type: path
 attributes:
   check_mode:

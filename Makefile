@@ -28,7 +28,19 @@ setup: ## Make .venv with all tools (under a minute the first time, nothing afte
 setup-oldest:
 	@$(PYTHON) tools/setup.py --oldest
 
-include $(wildcard tests/lab/*.mk)
+# Ansible with what the checkout is: the collection, its lab inventory, the checklist that fills while the run goes.
+MORNING = ANSIBLE_STDOUT_CALLBACK=nexuscos.ops.checklist ansible-playbook -i inventories/lab nexuscos.ops.daily_morning
+
+.PHONY: daily
+daily: setup ## The morning report of the lab (starts it; WAIT=1 waits for its Kubernetes; ARGS="-e nexuscos_fail_on=never")
+	@$(MAKE) lab $(if $(WAIT),,NOWAIT=1)
+	@$(MORNING) $(ARGS)
+
+.PHONY: demo
+demo: setup ## The same report from recordings alone: no root, no server, any system with Python
+	@$(MORNING) -e nexuscos_replay_dir=$(CURDIR)/tests/lab/bundle $(ARGS)
+
+include $(wildcard tests/*/*.mk)
 
 ##@ Test
 .PHONY: test
@@ -47,7 +59,8 @@ lint-mypy:
 lint-yaml:
 	yamllint --strict .
 lint-ansible:
-	ansible-lint
+	ANSIBLE_LIBRARY=$(CURDIR)/tests/lab/library ANSIBLE_ACTION_PLUGINS=$(CURDIR)/tests/lab/action_plugins \
+	  ANSIBLE_MODULE_UTILS=$(CURDIR)/tests/lab/module_utils ansible-lint
 lint-shell:
 	@git ls-files -co --exclude-standard -z | xargs -0 grep -lZE '^#!.*\b(ba|da)?sh$$' -- | xargs -0r shellcheck && echo 'shellcheck: good'
 lint-changelog:
@@ -78,12 +91,24 @@ integration: ## On the lab: modules, every fault, reports (ARGS="-k crash_loop")
 
 .PHONY: molecule
 molecule: ## The morning as a molecule scenario (SCENARIO=daily_morning)
-	@cd extensions && molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+	@molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
 
 ##@ Keep
 .PHONY: docs-check
 docs-check: ## Are the documentation of the plugins and the generated pages right?
 	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+
+.PHONY: docs
+docs: ## Write the generated pages anew: checks, faults
+	@$(VENV)/bin/python tests/lab/faults.py list --write >/dev/null
+
+.PHONY: site
+site: docs ## Render the plugin documentation as HTML into docs/_site
+	@$(VENV)/bin/python tools/site.py
+
+.PHONY: changelog
+changelog: ## Turn the fragments into CHANGELOG.md for the version in galaxy.yml
+	antsibull-changelog release --reload-plugins
 
 .PHONY: build
 build: ## Build the collection: nexuscos-ops-<version>.tar.gz

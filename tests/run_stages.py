@@ -54,7 +54,7 @@ STAGES = (
     Stage("sanity-newest", "sanity", "ansible-test sanity", 15),
     Stage("sanity-oldest", "sanity", "ansible-test sanity on the oldest", 15, options=("OLDEST=1",)),
     Stage("artefact", "artefact", "the built tarball alone in an empty place", 10, pytest=True),
-    Stage("lab-ready", "lab", "waits for the lab", 45, options=("WAIT=1",)),
+    Stage("lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45),
     Stage("molecule", "molecule", "the morning, from the bundle and on the lab", 15),
     Stage("integration", "integration", "modules, faults and reports on the lab", 45, pytest=True),
 )

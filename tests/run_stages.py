@@ -83,13 +83,19 @@ def run(stage: Stage, log: Path) -> None:
         except subprocess.TimeoutExpired:
             raise Failed(f"not done after {stage.limit} minutes") from None
         finally:
-            # Whatever a stage leaves in its own process group ends with it. The lab's daemons have sessions of their own.
-            try:
-                os.killpg(process.pid, signal.SIGTERM)
-            except ProcessLookupError:
-                pass
+            end(process)
     if status:
         raise Failed(f"status {status}")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End what a stage left in its own process group. The lab's daemons have sessions of their own and stay."""
+    for number, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(timeout=patience)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
 
 
 def count(log: Path) -> tuple[int, int, int]:

@@ -1,0 +1,77 @@
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make test` turns red for every reason that a stage can have, and only then."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+MAKEFILE = """
+good: ; @echo fine
+bad: ; @echo something broke; exit 3
+hang: ; @sleep 60
+tests: ; @echo '=== 7 passed in 0.1s ==='
+failing: ; @echo '=== 1 failed, 6 passed in 0.1s ==='; exit 1
+skipping: ; @echo '=== 6 passed, 1 skipped in 0.1s ==='
+nothing: ; @echo 'no summary here'
+"""
+
+
+@pytest.fixture
+def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The stage runner, playing in a folder of its own."""
+    spec = importlib.util.spec_from_file_location("run_stages", ROOT / "tests" / "run_stages.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "run_stages", module)
+    spec.loader.exec_module(module)
+    (tmp_path / "Makefile").write_text(MAKEFILE, encoding="utf-8")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "LOGS", tmp_path)
+    monkeypatch.setattr(module, "TIMES", tmp_path / "seconds.json")
+    return module
+
+
+def test_good_stages_are_counted(stages: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stages.play([stages.Stage("a", "good", "", 1), stages.Stage("b", "tests", "", 1, pytest=True)]) == (8, 0)
+    assert "FAILED" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("target", "is_pytest", "counted", "says"),
+    [
+        ("bad", False, (0, 1), "something broke"),
+        ("failing", True, (6, 1), "status 2"),
+        ("skipping", True, (6, 1), "1 tests were skipped"),
+        ("nothing", True, (0, 1), "no test ran"),
+        ("no-such-target", False, (0, 1), "No rule to make target"),
+    ],
+)
+def test_a_stage_turns_red(
+    stages: ModuleType, capsys: pytest.CaptureFixture[str], target: str, is_pytest: bool, counted: tuple[int, int], says: str
+) -> None:
+    later = stages.Stage("later", "good", "", 1)
+    assert stages.play([stages.Stage("a", target, "", 1, pytest=is_pytest), later]) == counted
+    output = capsys.readouterr().out
+    assert "FAILED" in output
+    assert says in output
+    assert "later" not in output
+
+
+def test_a_stage_that_hangs_is_ended(stages: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stages.play([stages.Stage("a", "hang", "", 0)]) == (0, 1)
+    assert "not done after 0 minutes" in capsys.readouterr().out
+
+
+def test_every_stage_names_a_target_of_the_makefile(stages: ModuleType) -> None:
+    files = [ROOT / "Makefile", *sorted((ROOT / "tests").glob("*/*.mk"))]
+    targets = {line.split(":")[0] for path in files for line in path.read_text(encoding="utf-8").splitlines() if ":" in line}
+    assert {stage.target for stage in (*stages.STAGES, stages.LAB_DOWN)} <= targets

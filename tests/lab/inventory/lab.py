@@ -30,7 +30,7 @@ def main() -> None:
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
-        "lab": plan.describe(lab_dir, number, catalogue["nexuscos_services"]),
+        "lab": plan.describe(CHECKOUT, lab_dir, number, catalogue["nexuscos_services"]),
         "lab_secrets": state.read(lab_dir / "secrets.json"),
         "nexuscos_services": catalogue["nexuscos_services"],
     }

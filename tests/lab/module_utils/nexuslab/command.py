@@ -61,10 +61,11 @@ class Lab:
         for folder in FOLDERS:
             (self.dir / folder).mkdir(parents=True, exist_ok=True)
         state.ensure_secrets(self.dir / "secrets.json")
+        self._mount_short_path(number)
         import yaml
 
         catalogue = yaml.safe_load((self.checkout / "inventories/lab/group_vars/all/catalogue.yml").read_text())
-        lab = plan.describe(self.dir, number, catalogue["nexuscos_services"])
+        lab = plan.describe(self.checkout, self.dir, number, catalogue["nexuscos_services"])
         kubeconfig = os.environ.get("NEXUSCOS_LAB_KUBECONFIG") or str(self.dir / "kubeconfig")
         known = state.read(self.state_file).get("clusters", {})
         state.update(
@@ -92,6 +93,18 @@ class Lab:
             },
         )
         return 0
+
+    def _mount_short_path(self, number: int) -> None:
+        """The state folder under /run too: a checkout in a home is not to be walked by the servers' users, and a path
+        may be too long for a socket."""
+        target = plan.run_dir(number)
+        target.mkdir(parents=True, exist_ok=True)
+        if os.path.ismount(str(target)):
+            if os.path.samefile(str(target), str(self.dir)):
+                return
+            subprocess.run(["umount", "-l", str(target)], check=True)
+        subprocess.run(["mount", "--bind", str(self.dir), str(target)], check=True)
+        subprocess.run(["mount", "--make-private", str(target)], check=True)
 
     def up(self, arguments: argparse.Namespace) -> int:
         """Start Ansible in the background (or join what runs already) and follow it."""
@@ -156,6 +169,7 @@ class Lab:
             os.environ,
             NEXUSCOS_LAB_DIR=str(self.dir),
             NEXUSCOS_LAB_RUN=run_id,
+            ANSIBLE_LOCAL_TEMP=str(self.dir / "tmp"),
             ANSIBLE_CONFIG=str(self.checkout / "tests/lab/ansible.cfg"),
             PYTHONDONTWRITEBYTECODE="1",
             PATH="%s:%s" % (Path(sys.executable).parent, os.environ["PATH"]),

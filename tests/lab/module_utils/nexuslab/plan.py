@@ -97,7 +97,7 @@ def run_dir(instance: int) -> Path:
     return Path("/run/nexuscos-lab") / prefix(instance)
 
 
-def describe(lab_dir: Path, instance: int, catalogue: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
+def describe(checkout: Path, lab_dir: Path, instance: int, catalogue: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
     """Everything a role of the lab needs to know, as one dictionary (the inventory variable `lab`)."""
     nets: List[str] = [net(instance, k) for k in range(32)]
     return {
@@ -106,7 +106,7 @@ def describe(lab_dir: Path, instance: int, catalogue: Dict[str, Dict[str, Any]])
         "dir": str(lab_dir),
         "run": str(run_dir(instance)),
         "cache": str(cache_dir()),
-        "checkout": str(lab_dir.parent),
+        "checkout": str(checkout),
         "gateway": "%s.1" % nets[0],
         "net": nets,
         "domain": DOMAIN,

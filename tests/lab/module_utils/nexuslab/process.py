@@ -119,6 +119,8 @@ class Daemon:
         command += [str(part) for part in spec["argv"]]
         env = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TZ")}
         env.setdefault("LANG", "C.UTF-8")
+        if spec.get("user"):
+            env["HOME"] = pwd.getpwnam(spec["user"]).pw_dir
         env.update({key: str(value) for key, value in (spec.get("env") or {}).items()})
 
         def enter_group() -> None:
@@ -181,7 +183,7 @@ class Daemon:
         try:
             with open(self.log, "rb") as handle:
                 handle.seek(max(0, self.log.stat().st_size - 8192))
-                text = handle.read().decode(errors="replace").rpartition(STARTED)[2]
+                text = handle.read().decode(errors="replace").rpartition(STARTED)[2].partition("\n")[2]
                 return "\n".join(text.splitlines()[-lines:])
         except OSError:
             return "(no log)"

@@ -18,6 +18,7 @@ SECRETS = {
     "redis": None,
     "redis_monitor": None,
     "redis_replication": None,
+    "redis_sentinel": None,
     "mongodb": None,
     "registry": None,
 }

@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation only: the work is done on the controller, in plugins/action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: run_report
+short_description: End a run of a procedure with its report
+version_added: 0.1.0
+author: Nexus COS operations (@nexuscos)
+description:
+  - Gathers what the observing roles kept for every host of the play, finds causes, and prints the report.
+  - Writes C(report.json), C(report.md) and C(report.html) under C(<dir>/<procedure>/<UTC time>/), and lets
+    C(<dir>/<procedure>/latest) lead there.
+  - Fails after that where O(fail_on) says so, where the files could not be written, and, whatever O(fail_on) says, where a
+    system was not looked at because of a wrong option.
+  - Run it once, in a play over the same hosts as the looks, with the C(linear) strategy.
+options:
+  procedure:
+    description: The procedure whose checklist was walked through.
+    type: str
+    required: true
+    choices: [daily_morning]
+  run:
+    description: RV(nexuscos.ops.run_start#module:run). Without it the report knows no duration.
+    type: dict
+    default: {}
+  fail_on:
+    description:
+      - The mildest finding that fails the job. From mild to severe, V(warning), V(unknown), V(critical).
+      - V(unknown) fails for what is critical or could not be seen, V(warning) for any finding, V(never) for none.
+    type: str
+    choices: [never, unknown, warning, critical]
+    default: critical
+  dir:
+    description: Where reports are kept, relative to where the playbook was started.
+    type: str
+    default: reports
+  keep:
+    description: How many reports of this procedure stay; older ones are removed. V(0) keeps all.
+    type: int
+    default: 0
+  platform:
+    description: Name of the platform in the report.
+    type: str
+    default: ''
+  services:
+    description: The services and what each depends on, as C({name: {namespace, depends_on}}).
+    type: dict
+    default: {}
+  systems:
+    description: Systems that services depend on and that are no services, as C({name: {title}}).
+    type: dict
+    default: {}
+attributes:
+  action:
+    description: Has an action plugin of the same name, and does all of its work on the controller.
+    support: full
+  check_mode:
+    description: Can run in check mode and say what it would do.
+    support: full
+    details: Prints the report and decides about the job; writes no file.
+  diff_mode:
+    description: Returns details on what has changed, or would change.
+    support: none
+  idempotent:
+    description: Running it again with the same options changes nothing further.
+    support: N/A
+seealso:
+  - module: nexuscos.ops.run_start
+"""
+
+EXAMPLES = r"""
+- name: Tell what was found
+  nexuscos.ops.run_report:
+    procedure: daily_morning
+    run: "{{ nexuscos_run.run }}"
+    fail_on: unknown
+    services: "{{ nexuscos_services }}"
+  run_once: true
+"""
+
+RETURN = r"""
+msg:
+  description: Why the job fails, or how the run ended.
+  returned: always
+  type: str
+path:
+  description: Folder of the report that was written. C(null) in check mode and where writing failed.
+  returned: always
+  type: str
+  sample: /srv/ops/reports/daily_morning/latest
+summary:
+  description: Counts by status, and the worst status.
+  returned: always
+  type: dict
+  sample: {ok: 5210, warning: 3, critical: 1, unknown: 0, total: 5214, worst: critical}
+items:
+  description: The checklist, with state, status and headline of each item.
+  returned: always
+  type: list
+  elements: dict
+coverage:
+  description: How much of the checklist was really seen.
+  returned: always
+  type: dict
+  sample: {seen: 96, expected: 99, share: 96.9, items_covered: 4, items_total: 8}
+"""

@@ -41,7 +41,7 @@ def down(checkout: Path, lab_dir: Path, number: int, keep: bool = False, say: Ca
         state.update(lab_dir / "lab.json", {"components": None, "clusters": None})
         for path in (lab_dir / "faults").glob("*.json"):
             path.unlink()
-    if run.is_dir() and not os.path.ismount(str(run)):
+    if run.is_dir() and not _mounts([str(run)]):
         shutil.rmtree(str(run), ignore_errors=True)
     instance.release(number)
     return leftovers(lab_dir, number, keep)

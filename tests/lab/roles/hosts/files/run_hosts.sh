@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# usage: run_hosts.sh LAB RUN PREFIX ROOTFS HOST…
+# Runs the hosts that do not run: podman, systemd as PID 1, each in its machine's network namespace. Prints what it started.
+set -euo pipefail
+lab=$1 run=$2 prefix=$3 rootfs=$4
+shift 4
+export CONTAINERS_CONF=$lab/etc/containers.conf
+podman() { command podman --root "$run/data/containers" --runroot "$run/run/containers" --tmpdir "$run/run/libpod" --storage-driver overlay "$@"; }
+start() {
+  local host=$1 name=$prefix-$1
+  podman run --detach --replace --name "$name" --hostname "$host" --systemd=always --network "ns:/run/netns/$name" --no-hosts --cgroup-parent "/$prefix/$host" \
+    --stop-signal SIGRTMIN+3 --log-driver k8s-file --log-opt "path=$lab/log/$host.log" --label "nexuscos-lab=$(basename "$rootfs")" \
+    --volume "$lab/ssh/$host:/etc/ssh/lab:ro" --volume "$lab/etc/$host/hosts:/etc/hosts:ro" \
+    --volume "$lab/etc/$host/service.unit:/etc/systemd/system/nexus-cos-$2.service:ro" \
+    --rootfs "$rootfs:O" /sbin/init > /dev/null
+  for _ in $(seq 100); do # until systemd answers
+    if podman exec "$name" systemctl show --property=Version > /dev/null 2>&1; then break; fi
+    sleep 0.2
+  done
+  podman exec "$name" systemctl --quiet enable --now --no-block "nexus-cos-$2.service"
+  podman exec "$name" systemctl --no-block start nexus-cos-backup.service
+  echo "$host"
+}
+running=$(podman ps --format '{{.Names}}' --filter status=running --filter "label=nexuscos-lab=$(basename "$rootfs")")
+jobs=()
+for pair; do
+  if ! grep -qx "$prefix-${pair%%=*}" <<< "$running"; then
+    start "${pair%%=*}" "${pair#*=}" &
+    jobs+=($!)
+  fi
+done
+for job in ${jobs+"${jobs[@]}"}; do wait "$job"; done
+for pair; do
+  host=${pair%%=*}
+  for _ in $(seq 100); do
+    state=$(podman exec "$prefix-$host" systemctl is-system-running 2> /dev/null || true)
+    if [ "$state" = running ]; then break; fi
+    if [ "$state" = degraded ]; then
+      echo "$host has failed units: $(podman exec "$prefix-$host" systemctl --failed --plain --no-legend | cut -d' ' -f1 | tr '\n' ' ')" >&2
+      exit 1
+    fi
+    sleep 0.3
+  done
+  if [ "$state" != running ]; then
+    echo "$host did not finish its start (state: ${state:-none}); see .lab/log/$host.log" >&2
+    exit 1
+  fi
+done

@@ -144,7 +144,7 @@ def look(hosts: tuple[str, ...], thresholds: dict[str, Any] | None = None) -> di
     with tempfile.TemporaryDirectory(prefix="nexuscos-look-") as folder:
         command = [
             str(ROOT / ".venv" / "bin" / "ansible-playbook"), "-i", "inventories/lab", "nexuscos.ops.daily_morning",
-            "--limit", ",".join(hosts + ("localhost",)),
+            "--limit", ",".join(hosts),
             "-e", json.dumps({"nexuscos_report_dir": folder, "nexuscos_fail_on": "never", "nexuscos_thresholds_run": thresholds or {}}),
         ]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

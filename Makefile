@@ -17,8 +17,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 ##@ Start here
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z_-]*:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo
+	@awk -f tools/help.awk $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Make .venv with all tools (under a minute the first time, nothing after)
@@ -27,18 +26,6 @@ setup: ## Make .venv with all tools (under a minute the first time, nothing afte
 .PHONY: setup-oldest
 setup-oldest:
 	@$(PYTHON) tools/setup.py --oldest
-
-# Ansible with what the checkout is: the collection, its lab inventory, the checklist that fills while the run goes.
-MORNING = ANSIBLE_STDOUT_CALLBACK=nexuscos.ops.checklist ansible-playbook -i inventories/lab nexuscos.ops.daily_morning
-
-.PHONY: daily
-daily: setup ## The morning report of the lab (starts it; WAIT=1 waits for its Kubernetes; ARGS="-e nexuscos_fail_on=never")
-	@$(MAKE) lab $(if $(WAIT),,NOWAIT=1)
-	@$(MORNING) $(ARGS)
-
-.PHONY: demo
-demo: setup ## The same report from recordings alone: no root, no server, any system with Python
-	@$(MORNING) -e nexuscos_replay_dir=$(CURDIR)/tests/lab/bundle $(ARGS)
 
 include $(wildcard tests/*/*.mk)
 

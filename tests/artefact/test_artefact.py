@@ -73,7 +73,7 @@ def test_the_tarball_holds_what_git_knows_and_nothing_of_the_workshop(home: Path
         files = {member.name: member.size for member in tarball if member.isfile()}
     known = tracked() | {"MANIFEST.json", "FILES.json"}
     assert sorted(name for name in files if name not in known) == []
-    workshop = (".", "tests/", "tools/", "requirements/", "reports/", "inventories/lab", "Makefile")
+    workshop = (".", "tests/", "tools/", "requirements/", "reports/", "inventories/lab", "inventories/demo", "Makefile")
     assert sorted(name for name in files if name.startswith(workshop)) == []
     assert sum(files.values()) < 5_000_000
     wanted = {"README.md", "LICENSE", "CHANGELOG.md", "meta/runtime.yml", "meta/execution-environment.yml", "playbooks/daily_morning.yml"}
@@ -121,7 +121,7 @@ def test_the_morning_is_played_from_the_bundle(home: Path, installed: Path) -> N
         if path.is_dir() and path.name not in ("meta", "plugins", "roles", "playbooks"):
             shutil.rmtree(path)
     inventory = home / "inventory"
-    shutil.copytree(ROOT / "inventories" / "lab", inventory)
+    shutil.copytree(ROOT / "inventories" / "demo", inventory)
     variables = {"nexuscos_replay_dir": str(BUNDLE), "nexuscos_report_dir": str(home / "reports"), "nexuscos_fail_on": "never"}
     run(["ansible-playbook", "-i", str(inventory), "nexuscos.ops.daily_morning", "-e", json.dumps(variables)], home)
     latest = home / "reports" / "daily_morning" / "latest"

@@ -12,6 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible import context
@@ -23,9 +24,18 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_
 from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.observe import now_iso
 from ansible_collections.nexuscos.ops.plugins.module_utils._report import html, markdown, store, terminal
-from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import CAPABILITIES, GROUPS, OPTIONS, Look, capabilities_of, read_result
+from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import (
+    CAPABILITIES,
+    GROUPS,
+    OPTIONS,
+    Look,
+    capabilities_of,
+    read_result,
+)
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.model import FAIL_ON, build, verdict
 from ansible_collections.nexuscos.ops.plugins.module_utils._version import VERSION
+
+_TEMPLATE = Path(__file__).parents[2] / "roles" / "report" / "templates" / "report.html.j2"
 
 
 class ActionModule(ActionBase):
@@ -117,7 +127,7 @@ def _write(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, st
     files = {
         "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
         "report.md": markdown.render(report),
-        "report.html": html.render(report),
+        "report.html": html.render(report, _TEMPLATE.read_text(encoding="utf-8")),
     }
     folder = os.path.abspath(os.path.expanduser(given["dir"]))
     try:

@@ -1,16 +1,95 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report as one self-contained page."""
+"""The report as one self-contained page. The page works without its script; the script filters, and helps keyboards."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from .markdown import render as markdown
+from .evidence import flat, value_line
+from .graph import HEIGHT, WIDTH, layout
+from .terminal import seen
+from .text import clean, duration, number, plural, when
+
+STATUSES = ("critical", "unknown", "warning")
 
 
-def render(report: Mapping[str, Any]) -> str:
-    """The whole page."""
-    return "<pre>%s</pre>" % markdown(report).replace("&", "&amp;").replace("<", "&lt;")
+def render(report: Mapping[str, Any], template: str) -> str:
+    """The whole page.
+
+    :param template: text of roles/report/templates/report.html.j2; everything put into it is escaped.
+    """
+    # Late, because this package is also read by modules on targets that have no Jinja.
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(clean=clean, number=number, when=when)
+    environment.globals.update(plural=plural)
+    return environment.from_string(template).render(**view(report))
+
+
+def view(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template needs, computed."""
+    nodes = {name: node["name"] for node in report["services"] for name in node["findings"]}
+    numbers = {item["id"]: place for place, item in enumerate(report["items"], 1)}
+    item_of: dict[str, list[int]] = {}
+    for item in report["items"]:
+        for name in item["findings"]:
+            item_of.setdefault(name, []).append(numbers[item["id"]])
+    shown = {one["fingerprint"]: _finding(one, nodes, item_of) for one in report["findings"]}
+    causes = {one["fingerprint"]: one for one in report["causes"]}
+    symptoms = {name for cause in report["causes"] for name in cause["explains"]}
+    cards = []
+    for name, card in shown.items():
+        if name not in symptoms:
+            cause = causes.get(name)
+            card["explains"] = [shown[one] for one in cause["explains"] if one in shown] if cause else []
+            card["ties"] = [shown[one] for one in cause["tied_with"] if one in shown] if cause else []
+            cards.append(card)
+    graph = layout(report["services"])
+    cause_nodes = {nodes[name] for name in causes if name in nodes}
+    for node in graph["nodes"]:
+        node["cause"] = node["name"] in cause_nodes
+        node["href"] = "#f-" + node["findings"][0] if node["findings"] else None
+    return {
+        "report": report,
+        "run": report["run"],
+        "duration": duration(float(report["run"]["duration_seconds"])),
+        "seen": seen(report["coverage"]),
+        "numbers": numbers,
+        "cards": cards,
+        "total": len(shown),
+        "statuses": [(word, report["summary"][word]) for word in STATUSES],
+        "systems": sorted({card["system"] for card in shown.values()}),
+        "services": sorted(set(nodes.values())),
+        "recorded": [system for system in report["systems"] if system["mode"] == "recorded"],
+        "graph": graph,
+        "node_width": WIDTH,
+        "node_height": HEIGHT,
+    }
+
+
+def _finding(one: Mapping[str, Any], nodes: Mapping[str, str], item_of: Mapping[str, list[int]]) -> dict[str, Any]:
+    name = one["fingerprint"]
+    title = clean(one["title"])
+    evidence = [(key, text) for key, text in flat(one["evidence"])]
+    service = nodes.get(name, "")
+    return {
+        **one,
+        "title": title,
+        "id": "f-" + name,
+        "system": one["object"].split("/", 1)[0],
+        "service": service,
+        "measured": value_line(one),
+        "lines": evidence,
+        "items": item_of.get(name, []),
+        "words": " ".join([title, one["check"], one["object"], service, *(text for _key, text in evidence)]).lower()[
+            :2000
+        ],
+        "explains": [],
+        "ties": [],
+    }

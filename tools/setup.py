@@ -232,12 +232,14 @@ def pin(package: str | None) -> None:
     flags = ["--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--universal", "--no-config"]
     upgrade = ["--upgrade-package", package] if package else ["--upgrade"]
     # In this order: what the lab adds must fit what the development environment has.
-    for name in ("bootstrap", "runtime", "dev", "oldest", "collections", "lab"):
+    for name in ("bootstrap", "runtime", "dev", "oldest", "collections", "lab", "lab-postgresql"):
         source = REQUIREMENTS / f"{name}.in"
         if not source.exists():
             continue
         extra = {
             "collections": ["--no-deps", "--python-version", "3.13"],
+            # Only the binaries of this wheel are used: it is unpacked, not installed.
+            "lab-postgresql": ["--no-deps", "--python-version", "3.12"],
             "lab": ["--constraint", str(REQUIREMENTS / "dev.txt")],
         }.get(name, [])
         python = [] if "--python-version" in extra else ["--python-version", "3.11"]

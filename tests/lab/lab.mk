@@ -2,8 +2,8 @@
 LAB := $(VENV)/bin/python tests/lab/lab.py
 
 .PHONY: lab
-lab: setup ## Bring the lab up (again: under a minute); NOWAIT=1 leaves Kubernetes to the background
-	@$(LAB) up $(if $(NOWAIT),--nowait)
+lab: setup ## Bring the lab up (again: under a minute); NOWAIT=1 leaves Kubernetes to the background; ONLY=redis,edge
+	@$(LAB) up $(if $(NOWAIT),--nowait) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: lab-wait
 lab-wait: ## Follow a lab that is coming up in the background until it is there; NOWAIT=1 does not wait for Kubernetes

@@ -21,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py", description=__doc__)
     parser.add_argument("command", choices=["up", "prepare", "status", "env", "wait", "down"])
     parser.add_argument("--nowait", action="store_true", help="up: return when all but Kubernetes is up")
+    parser.add_argument("--only", default="", help="up: these components alone (comma separated); what runs already stays")
     parser.add_argument("--keep", action="store_true", help="down: keep the data, the logs and the passwords")
     parser.add_argument("--json", action="store_true", help="status: lab.json with what was found out now")
     arguments = parser.parse_args()

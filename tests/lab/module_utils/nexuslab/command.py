@@ -112,7 +112,7 @@ class Lab:
         self.prepare()
         run = self._running_up()
         if run is None:
-            run = self._start_up()
+            run = self._start_up([name for name in arguments.only.split(",") if name])
             print("lab %s comes up in the background; log: %s" % (state.read(self.state_file).get("prefix"), self._short(self.up_log)))
             print("usual seconds (first time/later): " + ", ".join("%s %d/%d" % (n, f, l) for n, (f, l) in USUALLY.items()))
         else:
@@ -164,7 +164,12 @@ class Lab:
         record = state.read(self.up_record)
         return record if record and record.get("start") == start_time(int(record["pid"])) else None
 
-    def _start_up(self) -> Dict[str, Any]:
+    def _start_up(self, only: List[str]) -> Dict[str, Any]:
+        unknown = sorted(set(only) - set(USUALLY))
+        if unknown:
+            raise LabError("no component %s; there are %s" % (", ".join(unknown), ", ".join(USUALLY)))
+        if not (Path(sys.executable).parent / "ansible-playbook").exists():
+            raise LabError("there is no Ansible beside %s: use `make lab`, which makes .venv first" % sys.executable)
         run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         env = dict(
             os.environ,
@@ -176,11 +181,13 @@ class Lab:
             PATH="%s:%s" % (Path(sys.executable).parent, os.environ["PATH"]),
         )
         command = [str(Path(sys.executable).parent / "ansible-playbook"), str(self.checkout / "tests/lab/up.yml")]
+        if only:
+            command += ["--limit", ",".join(["network", "packages", *only])]
         with open(self.up_log, "w") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=str(self.checkout), start_new_session=True
             )
-        record = {"pid": process.pid, "start": start_time(process.pid), "run": run_id}
+        record = {"pid": process.pid, "start": start_time(process.pid), "run": run_id, "only": only}
         state.write(self.up_record, record)
         self._child = process
         return record
@@ -204,7 +211,7 @@ class Lab:
                     if child is not None and child.returncode and not any(p["state"] == "failed" for p in ours.values()):
                         raise LabError("Ansible ended with status %d; see %s" % (child.returncode, self._short(self.up_log)))
                     return self._verdict(components)
-                quick = [name for name in USUALLY if name not in SLOW]
+                quick = [name for name in run.get("only") or USUALLY if name not in SLOW]
                 if nowait and all(ours.get(name, {}).get("state") in ("up", "failed") for name in quick):
                     slow = ", ".join("%s: %s" % (n, components.get(n, {}).get("detail") or "starting") for n in SLOW)
                     print("all but Kubernetes is there; it goes on in the background (%s)" % slow)

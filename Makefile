@@ -82,16 +82,24 @@ molecule: ## The morning as a molecule scenario (SCENARIO=daily_morning)
 
 ##@ Keep
 .PHONY: docs-check
-docs-check: ## Are the documentation of the plugins and the generated pages right?
+docs-check: ## Is the documentation of all plugins and roles right, down to the last link? (20 s)
 	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+	@$(MAKE) site
 
 .PHONY: docs
 docs: ## Write the generated pages anew: checks, faults
 	@$(VENV)/bin/python tests/lab/faults.py list --write >/dev/null
 
+SITE := .cache/site
 .PHONY: site
-site: docs ## Render the plugin documentation as HTML into docs/_site
-	@$(VENV)/bin/python tools/site.py
+site: ## Render the reference of plugins and roles as HTML: docs/_site/index.html
+	@rm -rf $(SITE) docs/_site
+	@install -d -m 0755 $(SITE)
+	antsibull-docs sphinx-init --use-current --squash-hierarchy --sphinx-theme alabaster --dest-dir $(SITE) nexuscos.ops
+	@cat docs/docsite/conf.py >> $(SITE)/conf.py
+	@install -d -m 0755 $(SITE)/rst
+	antsibull-docs --config-file $(SITE)/antsibull-docs.cfg collection --use-current --squash-hierarchy --dest-dir $(SITE)/rst nexuscos.ops
+	sphinx-build -q -W --keep-going -c $(SITE) $(SITE)/rst docs/_site
 
 .PHONY: changelog
 changelog: ## Turn the fragments into CHANGELOG.md for the version in galaxy.yml
@@ -112,4 +120,4 @@ clean: ## Remove what tests and builds made; keeps the lab and .venv
 
 .PHONY: distclean
 distclean: clean ## Remove the environments, too
-	@rm -rf .venv .venv-oldest .venv.new .venv-oldest.new .cache .ansible
+	@rm -rf .venv .venv.new .venv.old .venv-oldest* .cache .ansible

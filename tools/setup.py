@@ -186,14 +186,14 @@ def link_checkout(place: Path) -> None:
         link.symlink_to(ROOT)
 
 
-def relocate(environment: Path, old: Path) -> None:
-    """Scripts of an environment name its interpreter by path: write the final one."""
+def relocate(environment: Path, final: Path) -> None:
+    """Scripts of an environment name its interpreter by path: write that of the place where it will be."""
     for script in (environment / "bin").iterdir():
         if script.is_symlink() or not script.is_file():
             continue
         content = script.read_bytes()
-        if b"\0" not in content[:1024] and str(old).encode() in content:
-            script.write_bytes(content.replace(str(old).encode(), str(environment).encode()))
+        if b"\0" not in content[:1024] and str(environment).encode() in content:
+            script.write_bytes(content.replace(str(environment).encode(), str(final).encode()))
 
 
 def make(environment: Path, pins: list[Path], order: tuple[tuple[int, int], ...], wanted: str | None) -> None:
@@ -216,10 +216,15 @@ def make(environment: Path, pins: list[Path], order: tuple[tuple[int, int], ...]
     install = [str(uv), "pip", "install", "-q", "--no-config", "--require-hashes"]
     run([*install, "--python", str(fresh / "bin/python"), *(part for pin in pins for part in ("-r", str(pin)))], env=env)
     link_collections(fresh, sources)
-    shutil.rmtree(environment, ignore_errors=True)
+    relocate(fresh, environment)
+    (fresh / stamp.name).write_text(wanted_stamp)
+    # Whoever works in the old environment at this moment sees it gone for no longer than two renames take.
+    old = environment.with_name(environment.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if environment.exists():
+        environment.rename(old)
     fresh.rename(environment)
-    relocate(environment, fresh)
-    stamp.write_text(wanted_stamp)
+    shutil.rmtree(old, ignore_errors=True)
     version = subprocess.run(
         [str(environment / "bin/ansible"), "--version"], capture_output=True, text=True, check=False
     ).stdout.splitlines()

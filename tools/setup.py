@@ -40,7 +40,8 @@ OLDEST_FIRST = ((3, 11), (3, 12), (3, 13))
 # Count up when this script makes an environment differently, so that existing ones are made anew.
 LAYOUT = "1"
 
-PROBE = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+# The interpreter itself, where it is asked for inside a virtual environment.
+PROBE = "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', None) or sys.executable)"
 
 
 class SetupError(Exception):

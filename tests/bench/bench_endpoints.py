@@ -13,7 +13,10 @@ import measure
 ENDPOINTS = 43
 SLOW_SECONDS = 2.0
 BODY = b'{"status":"healthy","service":"bench","checks":{"postgresql":{"kind":"store","status":"up","latency_ms":0.4}}}'
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(BODY) + BODY
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(BODY)
+    + BODY
+)
 
 
 async def serve() -> None:
@@ -58,12 +61,14 @@ def main() -> None:
                 "curl -Z": ["curl", "--silent", "--parallel", "--parallel-max", "100", "--fail", *urls],
                 "one empty task": measure.playbook([{"ansible.builtin.ping": {}}], folder, "empty"),
             }
-            taken = measure.in_turn({what: lambda argv=argv: measure.process(argv)[0] for what, argv in commands.items()})
+            taken = measure.in_turn(
+                {what: lambda argv=argv: measure.process(argv)[0] for what, argv in commands.items()}
+            )
             loop = measure.process(measure.playbook([uri], folder, "uri"))[0]
         base = measure.median(taken["curl -Z"]) + measure.median(taken["one empty task"])
         measure.emit(
             "endpoints",
-            f"{ENDPOINTS} endpoints, one answering after {SLOW_SECONDS:g} s; whole playbook, default options (3 samples each)",
+            f"{ENDPOINTS} endpoints, one answers after {SLOW_SECONDS:g} s; whole playbook, 3 samples each",
             taken["endpoint_health"],
             "s",
             {"curl -Z + one empty task": base, "loop of uri": loop},

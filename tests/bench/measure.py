@@ -1,4 +1,4 @@
-"""How benches measure: candidates take turns in one run, medians are compared, and a limit is missed only past the noise."""
+"""How benches measure: candidates take turns, medians are compared, a limit is missed only past the noise."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ def process(argv: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[
     """
     with tempfile.TemporaryFile() as said:
         began = time.monotonic()
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=None if env is None else dict(env))
+        child = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=None if env is None else dict(env)
+        )
         _pid, status, usage = os.wait4(child.pid, 0)
         took = time.monotonic() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             said.seek(0)
-            raise RuntimeError(f"{argv[0]} ended with {child.returncode}: {said.read().decode(errors='replace')[-1500:]}")
+            raise RuntimeError(
+                f"{argv[0]} ended with {child.returncode}: {said.read().decode(errors='replace')[-1500:]}"
+            )
     return took, usage.ru_maxrss / 1024
 
 
@@ -75,7 +79,9 @@ def within(values: Sequence[float], limit: float | None) -> bool:
     return limit is None or median(values) - noise(values) <= limit
 
 
-def emit(name: str, what: str, values: Sequence[float], unit: str, against: Mapping[str, float], limit: float | None) -> None:
+def emit(
+    name: str, what: str, values: Sequence[float], unit: str, against: Mapping[str, float], limit: float | None
+) -> None:
     """Print one result as the runner wants it: one JSON object on a line."""
     line = {
         "name": name,

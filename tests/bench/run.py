@@ -32,9 +32,9 @@ WORDS = """# Speed
 `make bench` measures the collection against what one would use without it, on the same machine and in the same run. The
 figures below are from the last run; run it yourself before you believe them.
 
-How it is judged: the candidates take turns, the first round is thrown away, the value is the median of the others. A limit
-is missed when the median lies past it by more than the noise, which is half the distance between the smallest and the
-largest repeat; then `make bench` ends with status 1. No test asserts a time.
+How it is judged: the candidates take turns, the first round is thrown away, the value is the median of the others. A
+limit is missed when the median lies past it by more than the noise, which is half the distance between the smallest and
+the largest repeat; then `make bench` ends with status 1. No test asserts a time.
 
 """
 
@@ -69,17 +69,28 @@ def ratio(value: float, other: float) -> str:
 
 def row(result: dict[str, Any]) -> list[str]:
     value, unit = result["value"], result["unit"]
-    against = "; ".join(f"{name} {number(other)} {unit}{ratio(value, other)}" for name, other in result["against"].items())
+    against = "; ".join(
+        f"{name} {number(other)} {unit}{ratio(value, other)}" for name, other in result["against"].items()
+    )
     noise = f" ± {number(result['noise'])}" if result.get("noise") else ""
     limit = f"{number(result['limit'])} {unit}" if result["limit"] is not None else "–"
-    return [result["name"], result["what"], f"{number(value)}{noise} {unit}", against or "–", limit, "yes" if result["ok"] else "**no**"]
+    return [
+        result["name"],
+        result["what"],
+        f"{number(value)}{noise} {unit}",
+        against or "–",
+        limit,
+        "yes" if result["ok"] else "**no**",
+    ]
 
 
 def machine() -> str:
     """Size of the machine: figures mean nothing without it."""
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{cores} cores, {memory:.0f} GB, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return (
+        f"{cores} cores, {memory:.0f} GB, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    )
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -94,7 +105,9 @@ def write(results: list[dict[str, Any]]) -> None:
     old = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else WORDS + BEGIN + END
     before, _mark, rest = old.partition(BEGIN)
     _old, _mark, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\nMeasured {now} on {machine()}.\n\n{table(results)}\n{END}{after}", encoding="utf-8")
+    DOCUMENT.write_text(
+        f"{before}{BEGIN}\nMeasured {now} on {machine()}.\n\n{table(results)}\n{END}{after}", encoding="utf-8"
+    )
 
 
 def main() -> int:

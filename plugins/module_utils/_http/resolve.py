@@ -53,6 +53,8 @@ class Resolver:
         if answer.error is not None:
             kind = _KINDS.get(int(getattr(answer.error, "errno", None) or 0), "other")
             raise Failure("dns", kind, "{}: {}".format(host, getattr(answer.error, "strerror", None) or answer.error))
+        if not answer.addresses:
+            raise Failure("dns", "not_found", f"{host} has no address")
         return answer.addresses
 
 

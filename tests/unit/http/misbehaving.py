@@ -21,8 +21,8 @@ Answer = Callable[["Connection"], None]
 class Connection:
     """One accepted connection: what was asked, and how to answer it."""
 
-    def __init__(self, sock: socket.socket, number: int) -> None:
-        self.sock, self.number = sock, number
+    def __init__(self, sock: socket.socket, number: int, stopping: threading.Event) -> None:
+        self.sock, self.number, self.stopping = sock, number, stopping
         self.request = b""
 
     @property
@@ -50,7 +50,9 @@ class Connection:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
-    def answer(self, body: bytes = b"fine", status: str = "200 OK", *headers: str, length: int | str | None = None) -> None:
+    def answer(
+        self, body: bytes = b"fine", status: str = "200 OK", *headers: str, length: int | str | None = None
+    ) -> None:
         shown = len(body) if length is None else length
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {shown}", *headers, "Connection: close", "", ""]
         self.send("\r\n".join(lines).encode("latin-1") + body)
@@ -97,7 +99,7 @@ class Server:
                 sock, _peer = self.listener.accept()
             except OSError:
                 return
-            connection = Connection(sock, len(self.connections))
+            connection = Connection(sock, len(self.connections), self.stopping)
             self.connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
@@ -112,16 +114,17 @@ class Server:
             finally:
                 connection.sock.close()
 
-    def hang(self, connection: Connection, seconds: float = 20) -> None:
-        """Hold a connection open, until the test is over."""
-        connection.sock.settimeout(0.05)
-        end = time.monotonic() + seconds
-        while not self.stopping.is_set() and time.monotonic() < end:
-            try:
-                if not connection.sock.recv(1):
-                    return
-            except (socket.timeout, ssl.SSLError):
-                continue
+
+def hang(connection: Connection, seconds: float = 20) -> None:
+    """Hold a connection open, until the client has gone or the server stops."""
+    connection.sock.settimeout(0.05)
+    end = time.monotonic() + seconds
+    while not connection.stopping.is_set() and time.monotonic() < end:
+        try:
+            if not connection.sock.recv(1):
+                return
+        except (socket.timeout, ssl.SSLError):
+            continue
 
 
 def drip(connection: Connection, data: bytes, pause: float = 0.05) -> None:
@@ -141,7 +144,7 @@ def _reset(connection: Connection) -> None:
 
 def _stall(connection: Connection) -> None:
     connection.answer(b"the first part", length=5000)
-    time.sleep(30)
+    hang(connection)
 
 
 def _alternate(counter: list[int]) -> Answer:
@@ -163,7 +166,7 @@ MODES: dict[str, Answer] = {
     "ok": lambda it: it.answer(b'{"status":"healthy","checks":{}}', "200 OK", "Content-Type: application/json"),
     "garbage": lambda it: it.send(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"),
     "closed": lambda _it: None,
-    "hang": lambda _it: time.sleep(30),
+    "hang": hang,
     "reset": _reset,
     "truncated": _truncate,
     "stall": _stall,

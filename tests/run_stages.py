@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make test`: all stages in order, a line each, the whole output in .cache/test/<stage>.log.
 
-The first stage that fails prints the end of its log and ends the run. A stage fails by its exit status, by a test that was
-skipped (nothing is optional here), by having run no test where it should, and by running past its limit.
+The first stage that fails prints the end of its log and ends the run. A stage fails by its exit status, by a test that
+was skipped (nothing is optional here), by having run no test where it should, and by running past its limit.
 The last line counts the tests of all stages; a stage that is no pytest run counts as one test.
 
 Stages named as arguments run alone: `python tests/run_stages.py lint unit-newest`.
@@ -152,7 +152,12 @@ def play(stages: list[Stage]) -> tuple[int, int]:
         seconds = time.monotonic() - started
         passed, failed = passed + good, failed + bad
         tests = f", {good} tests" if stage.pytest and not error else ""
-        print(f"\r\033[K{head}" if sys.stdout.isatty() else "", "FAILED" if error else "ok", f"{seconds:.0f} s{tests}", flush=True)
+        print(
+            f"\r\033[K{head}" if sys.stdout.isatty() else "",
+            "FAILED" if error else "ok",
+            f"{seconds:.0f} s{tests}",
+            flush=True,
+        )
         if error:
             print(f"\n{stage.name}: {error}. The end of {log.relative_to(ROOT)}:\n{tail(log)}\n")
             break

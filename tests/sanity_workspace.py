@@ -17,26 +17,36 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import setup  # noqa: E402
+
 COLLECTIONS = ROOT / ".ansible" / "ws" / "ansible_collections"
 MIRROR = COLLECTIONS / "nexuscos" / "ops"
 
-# The lab and the development tools are ours alone and are held by ruff, yamllint and ansible-lint; they are not published.
-LEFT_OUT = ("tests/lab/", "tests/bench/", "tests/integration/", "tools/", ".ci/", "extensions/molecule/")
+# What is not published is held by ruff, mypy, yamllint and ansible-lint. The mirror has what the tarball has,
+# and what ansible-test itself reads.
+LEFT_OUT = ("tests/", "tools/", ".ci/", "extensions/molecule/", "inventories/demo/", "inventories/lab/")
+KEPT = ("tests/config.yml", "tests/sanity/")
 
-# ansible-test fetches get-pip.py from a host that closed networks do not reach; ensurepip does the same from the machine.
+# ansible-test fetches get-pip.py from a host that closed networks do not reach; ensurepip does the same offline.
 GET_PIP = "import ensurepip\n\nensurepip.bootstrap(default_pip=True)\n"
 GET_PIP_NAMES = ("get_pip_24_2.py", "get_pip_25_2.py")
+
+# tests/config.yml, python_requires
+OLDEST_TARGET = (3, 9)
 
 
 def known_files() -> list[str]:
     listing = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
-    return [name for name in listing.split("\0") if name and not name.startswith(LEFT_OUT) and (ROOT / name).is_file()]
+    names = [name for name in listing.split("\0") if name and (ROOT / name).is_file()]
+    return [name for name in names if name.startswith(KEPT) or not name.startswith(LEFT_OUT)]
 
 
 def mirror(environment: Path) -> None:
-    """Make the mirror equal to the checkout; unchanged files keep their time, which keeps ansible-test's caches warm."""
+    """Make the mirror equal to the checkout; unchanged files keep their time, so ansible-test's caches stay warm."""
     MIRROR.mkdir(parents=True, exist_ok=True)
     names = set(known_files())
     if not names:
@@ -62,24 +72,26 @@ def mirror(environment: Path) -> None:
         link.symlink_to(namespace)
 
 
-def main() -> int:
-    environment = ROOT / (sys.argv[1] if len(sys.argv) > 1 else ".venv")
-    mirror(environment)
-    cache = Path.home() / ".ansible" / "test" / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    for name in GET_PIP_NAMES:
-        if not (cache / name).exists():
-            (cache / name).write_text(GET_PIP)
-    version = subprocess.run(
-        [str(environment / "bin" / "python"), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
-    path = os.pathsep.join((str(environment / "bin"), str(ROOT / ".venv" / "bin"), os.environ.get("PATH", "")))
+def ansible_test(environment: Path, version: str, path: list[Path], arguments: list[str]) -> int:
+    """Run ansible-test sanity in the mirror and pass its output on; a run that looked at nothing is a failure."""
     process = subprocess.Popen(
-        [str(environment / "bin" / "ansible-test"), "sanity", "--local", "--python", version, "--color", "no", *sys.argv[2:]],
-        cwd=MIRROR, env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [
+            str(environment / "bin" / "ansible-test"),
+            "sanity",
+            "--local",
+            "--python",
+            version,
+            "--color",
+            "no",
+            *arguments,
+        ],
+        cwd=MIRROR,
+        env={**os.environ, "PATH": os.pathsep.join((*map(str, path), os.environ.get("PATH", "")))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert process.stdout is not None
     nothing = False
     for line in process.stdout:
@@ -89,6 +101,38 @@ def main() -> int:
     if nothing:
         print("sanity: ansible-test looked at no file, and calls that a success")
         return 1
+    return status
+
+
+def version_of(environment: Path) -> tuple[int, int]:
+    answer = subprocess.run(
+        [str(environment / "bin" / "python"), "-c", "import sys; print(*sys.version_info[:2])"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    return int(answer[0]), int(answer[1])
+
+
+def main() -> int:
+    environment = ROOT / (sys.argv[1] if len(sys.argv) > 1 else ".venv")
+    arguments = sys.argv[2:]
+    mirror(environment)
+    cache = Path.home() / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for name in GET_PIP_NAMES:
+        if not (cache / name).exists():
+            (cache / name).write_text(GET_PIP)
+    own = version_of(environment)
+    # shellcheck and its like come from .venv.
+    path = [environment / "bin", ROOT / ".venv" / "bin"]
+    status = ansible_test(environment, "{}.{}".format(*own), path, arguments)
+    # Modules may run on older interpreters than ansible-core does: import them on the oldest that this machine has.
+    older = {version: paths for version, paths in setup.interpreters().items() if OLDEST_TARGET <= version < own}
+    if not status and older and not arguments and environment.name == ".venv-oldest":
+        version = min(older)
+        path.insert(1, Path(older[version][0]).parent)
+        status = ansible_test(environment, "{}.{}".format(*version), path, ["--test", "compile", "--test", "import"])
     return status
 
 

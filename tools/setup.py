@@ -215,7 +215,9 @@ def make(environment: Path, pins: list[Path], order: tuple[tuple[int, int], ...]
     run([str(uv), "venv", "-q", "--no-config", "--python", python, str(fresh)], env=env)
     say(f"installing {' and '.join(pin.name for pin in pins)}, checked against their hashes")
     install = [str(uv), "pip", "install", "-q", "--no-config", "--require-hashes"]
-    run([*install, "--python", str(fresh / "bin/python"), *(part for pin in pins for part in ("-r", str(pin)))], env=env)
+    run(
+        [*install, "--python", str(fresh / "bin/python"), *(part for pin in pins for part in ("-r", str(pin)))], env=env
+    )
     link_collections(fresh, sources)
     relocate(fresh, environment)
     (fresh / stamp.name).write_text(wanted_stamp)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Part of `make lint`: nothing in the repository depends on one place on the network or on one machine.
 
-Package registries are the business of each machine's configuration (a mirror, a proxy), so no file names their hosts. Nor may
-a path of a checkout or of a home directory stand in a file, or a private key, or a file too large to review.
+Package registries are the business of each machine's configuration (a mirror, a proxy), so no file names their hosts.
+Nor may a path of a checkout or of a home directory stand in a file, or a private key, or a file too large to review.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ REGISTRIES = [
 FORBIDDEN = {
     "the host of a package registry": "|".join(rf"(?<![\w.-]){re.escape(host)}(?![\w-])" for host in REGISTRIES),
     "a path of one machine": "|".join(
-        (re.escape(str(ROOT)) + r"(?![\w-])", r"/ro" + r"ot/", r"/ho" + r"me/(?!\.\.\.)[a-z]", r"(?<![\w./-])/wo" + r"rk/")
+        (
+            re.escape(str(ROOT)) + r"(?![\w-])",
+            r"/ro" + r"ot/",
+            r"/ho" + r"me/(?!\.\.\.)[a-z]",
+            r"(?<![\w./-])/wo" + r"rk/",
+        )
     ),
     "a private key": "-----BEGIN [A-Z ]*PRIVATE" + " KEY-----",
 }

@@ -19,7 +19,19 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 BUNDLE = ROOT / "tests" / "lab" / "bundle"
-PLUGIN_TYPES = ("module", "callback", "filter", "lookup", "test", "inventory", "vars", "connection", "become", "cache", "strategy")
+PLUGIN_TYPES = (
+    "module",
+    "callback",
+    "filter",
+    "lookup",
+    "test",
+    "inventory",
+    "vars",
+    "connection",
+    "become",
+    "cache",
+    "strategy",
+)
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -76,7 +88,14 @@ def test_the_tarball_holds_what_git_knows_and_nothing_of_the_workshop(home: Path
     workshop = (".", "tests/", "tools/", "requirements/", "reports/", "inventories/lab", "inventories/demo", "Makefile")
     assert sorted(name for name in files if name.startswith(workshop)) == []
     assert sum(files.values()) < 5_000_000
-    wanted = {"README.md", "LICENSE", "CHANGELOG.md", "meta/runtime.yml", "meta/execution-environment.yml", "playbooks/daily_morning.yml"}
+    wanted = {
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "meta/runtime.yml",
+        "meta/execution-environment.yml",
+        "playbooks/daily_morning.yml",
+    }
     assert wanted - set(files) == set()
 
 
@@ -94,7 +113,9 @@ def test_every_plugin_documents_itself(home: Path, installed: Path) -> None:
         found[kind] = sorted(names)
     files = {path.stem for path in (installed / "plugins" / "modules").glob("[!_]*.py")}
     assert {name.rsplit(".", 1)[1] for name in found["module"]} == files
-    assert {"nexuscos.ops.k8s_health", "nexuscos.ops.postgres_health", "nexuscos.ops.endpoint_health"} <= set(found["module"])
+    assert {"nexuscos.ops.k8s_health", "nexuscos.ops.postgres_health", "nexuscos.ops.endpoint_health"} <= set(
+        found["module"]
+    )
     assert "nexuscos.ops.checklist" in found["callback"]
 
 
@@ -122,7 +143,11 @@ def test_the_morning_is_played_from_the_bundle(home: Path, installed: Path) -> N
             shutil.rmtree(path)
     inventory = home / "inventory"
     shutil.copytree(ROOT / "inventories" / "demo", inventory)
-    variables = {"nexuscos_replay_dir": str(BUNDLE), "nexuscos_report_dir": str(home / "reports"), "nexuscos_fail_on": "never"}
+    variables = {
+        "nexuscos_replay_dir": str(BUNDLE),
+        "nexuscos_report_dir": str(home / "reports"),
+        "nexuscos_fail_on": "never",
+    }
     run(["ansible-playbook", "-i", str(inventory), "nexuscos.ops.daily_morning", "-e", json.dumps(variables)], home)
     latest = home / "reports" / "daily_morning" / "latest"
     report = json.loads((latest / "report.json").read_text(encoding="utf-8"))
@@ -140,7 +165,17 @@ def test_an_execution_environment_can_be_made_of_it(home: Path, tmp_path: Path) 
     for path in (ROOT / "execution-environment.yml", next((home / "dist").glob("*.tar.gz"))):
         shutil.copy(path, tmp_path)
     shutil.copytree(ROOT / "meta", tmp_path / "meta")
-    run(["ansible-builder", "create", "-f", str(tmp_path / "execution-environment.yml"), "-c", str(tmp_path / "context")], home)
+    run(
+        [
+            "ansible-builder",
+            "create",
+            "-f",
+            str(tmp_path / "execution-environment.yml"),
+            "-c",
+            str(tmp_path / "context"),
+        ],
+        home,
+    )
     assert "nexuscos-ops" in (tmp_path / "context" / "_build" / "requirements.yml").read_text(encoding="utf-8")
     seen = run(["ansible-builder", "introspect", "--sanitize", str(home / "collections")], home)
     assert "kubernetes" in seen

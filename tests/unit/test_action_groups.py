@@ -37,6 +37,8 @@ def test_an_observing_module_says_that_it_changes_nothing(module: str) -> None:
 
 
 def test_the_floor_of_ansible_core_is_the_one_that_is_tested() -> None:
-    pinned = re.search(r"^ansible-core==(\d+\.\d+)\.", (ROOT / "requirements" / "oldest.txt").read_text(encoding="utf-8"), re.M)
+    pinned = re.search(
+        r"^ansible-core==(\d+\.\d+)\.", (ROOT / "requirements" / "oldest.txt").read_text(encoding="utf-8"), re.M
+    )
     assert pinned
     assert runtime()["requires_ansible"] == f">={pinned.group(1)}.0"

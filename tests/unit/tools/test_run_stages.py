@@ -56,7 +56,12 @@ def test_good_stages_are_counted(stages: ModuleType, capsys: pytest.CaptureFixtu
     ],
 )
 def test_a_stage_turns_red(
-    stages: ModuleType, capsys: pytest.CaptureFixture[str], target: str, is_pytest: bool, counted: tuple[int, int], says: str
+    stages: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+    target: str,
+    is_pytest: bool,
+    counted: tuple[int, int],
+    says: str,
 ) -> None:
     later = stages.Stage("later", "good", "", 1)
     assert stages.play([stages.Stage("a", target, "", 1, pytest=is_pytest), later]) == counted
@@ -73,5 +78,7 @@ def test_a_stage_that_hangs_is_ended(stages: ModuleType, capsys: pytest.CaptureF
 
 def test_every_stage_names_a_target_of_the_makefile(stages: ModuleType) -> None:
     files = [ROOT / "Makefile", *sorted((ROOT / "tests").glob("*/*.mk"))]
-    targets = {line.split(":")[0] for path in files for line in path.read_text(encoding="utf-8").splitlines() if ":" in line}
+    targets = {
+        line.split(":")[0] for path in files for line in path.read_text(encoding="utf-8").splitlines() if ":" in line
+    }
     assert {stage.target for stage in (*stages.STAGES, stages.LAB_DOWN)} <= targets

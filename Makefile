@@ -61,8 +61,8 @@ format: ## Format the Python code and mend what ruff can mend
 	ruff format .
 
 .PHONY: unit
-unit: ## Unit tests, 20 s (OLDEST=1: with the oldest ansible-core; ARGS="-k name")
-	@$(TESTED)/bin/python -m pytest -c pyproject.toml -o cache_dir=.cache/pytest-$(TESTED) tests/unit $(ARGS)
+unit: ## Unit tests, 20 s (OLDEST=1: with the oldest ansible-core; TESTS=tests/unit/http ARGS="-k name")
+	@$(TESTED)/bin/python -m pytest -c pyproject.toml -o cache_dir=.cache/pytest-$(TESTED) $(or $(TESTS),tests/unit) $(ARGS)
 
 .PHONY: sanity
 sanity: ## ansible-test sanity (OLDEST=1; ARGS="--test validate-modules plugins/modules/k8s_health.py")

@@ -28,7 +28,6 @@ REGISTRIES = [
     "registry." + "npmjs.org",
     "registry." + "k8s.io",
     "deb." + "debian.org",
-    "dl." + "k8s.io",
     "index." + "docker.io",
     "ghcr" + ".io",
     "quay" + ".io",

@@ -219,7 +219,7 @@ class Case:
         return self._file(check, obj, status)
 
     def cause(self, *candidates: tuple[str, str]) -> str | None:
-        """Fingerprint of the first of these (check, object) that has a finding: it explains the one that is filed next."""
+        """Fingerprint of the first of these (check, object) that has a finding: it explains the one filed next."""
         for check, obj in candidates:
             mark = fingerprint("postgres." + check, obj)
             if mark in self._filed:

@@ -25,7 +25,10 @@ _REACH: tuple[Check, ...] = (
         runbook=_HEALTH,
         items=_DASHBOARD,
         source="TCP connection and the first answer of the server",
-        remedy="on the database host: pg_lsclusters; systemctl status 'postgresql*'; journalctl -u 'postgresql*' --since -1h",
+        remedy=(
+            "on the database host: pg_lsclusters; systemctl status 'postgresql*'; journalctl -u 'postgresql*' "
+            "--since -1h"
+        ),
         rank=5,
     ),
     Check(
@@ -46,8 +49,14 @@ _CONNECTIONS: tuple[Check, ...] = (
         question="How much of the usable connections is taken, on the server, in a database, by a role with a limit?",
         runbook=_METRICS,
         items=_UTILIZATION,
-        source="pg_stat_activity; max_connections - superuser_reserved_connections - reserved_connections; datconnlimit; rolconnlimit",
-        remedy='psql -c "SELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1,2,3 ORDER BY 4 DESC"',
+        source=(
+            "pg_stat_activity; max_connections - superuser_reserved_connections - reserved_connections; "
+            "datconnlimit; rolconnlimit"
+        ),
+        remedy=(
+            'psql -c "SELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1,2,3 ORDER '
+            'BY 4 DESC"'
+        ),
         unit="%",
         # The runbook's own lines: "Database Connections: target < 80 % of pool, alert > 90 %".
         target=80,
@@ -115,7 +124,10 @@ _XIDS: tuple[Check, ...] = (
         runbook=_MAINTENANCE,
         items=_DASHBOARD,
         source="pg_prepared_xacts.prepared",
-        remedy="psql -d {database} -c \"ROLLBACK PREPARED '<gid>'\" (or COMMIT PREPARED; ask the transaction manager first)",
+        remedy=(
+            "psql -d {database} -c \"ROLLBACK PREPARED '<gid>'\" (or COMMIT PREPARED; ask the transaction manager "
+            "first)"
+        ),
         unit="s",
         # A transaction manager finishes in seconds. Prepared transactions survive restarts and hold locks for ever.
         target=300,
@@ -172,7 +184,10 @@ _VACUUM: tuple[Check, ...] = (
         runbook=_MAINTENANCE,
         items=_DASHBOARD,
         source="settings autovacuum and track_counts; reloptions of large tables",
-        remedy='psql -c "ALTER SYSTEM SET autovacuum = on" -c "ALTER SYSTEM SET track_counts = on" -c "SELECT pg_reload_conf()"',
+        remedy=(
+            'psql -c "ALTER SYSTEM SET autovacuum = on" -c "ALTER SYSTEM SET track_counts = on" -c "SELECT '
+            'pg_reload_conf()"'
+        ),
         rank=12,
     ),
     Check(
@@ -193,8 +208,14 @@ _VACUUM: tuple[Check, ...] = (
         question="Are tables far past the point at which autovacuum should have come?",
         runbook=_MAINTENANCE,
         items=_DASHBOARD,
-        source="n_dead_tup and n_ins_since_vacuum against the table's autovacuum thresholds, tables of 10,000 rows or more past them",
-        remedy="psql -d {database} -c 'VACUUM (ANALYZE) {name}'; raise autovacuum_max_workers or autovacuum_vacuum_cost_limit",
+        source=(
+            "n_dead_tup and n_ins_since_vacuum against the table's autovacuum thresholds, tables of 10,000 rows or "
+            "more past them"
+        ),
+        remedy=(
+            "psql -d {database} -c 'VACUUM (ANALYZE) {name}'; raise autovacuum_max_workers or "
+            "autovacuum_vacuum_cost_limit"
+        ),
         unit="times the trigger",
         # Twice the trigger: the workers are busy or kept away. Ten times: nobody comes.
         target=2,
@@ -219,7 +240,10 @@ _VACUUM: tuple[Check, ...] = (
         runbook=_MAINTENANCE,
         items=_UTILIZATION,
         source="estimate from pg_class.relpages, reltuples and average widths in pg_statistic; tables of 8 MiB or more",
-        remedy="measure with pgstattuple_approx, then VACUUM FULL in a window or pg_repack: psql -d {database} -c 'VACUUM (FULL, ANALYZE) {name}'",
+        remedy=(
+            "measure with pgstattuple_approx, then VACUUM FULL in a window or pg_repack: psql -d {database} -c "
+            "'VACUUM (FULL, ANALYZE) {name}'"
+        ),
         unit="%",
         # Half of a table wasted is worth a maintenance window. An estimate never becomes critical.
         target=50,
@@ -234,7 +258,10 @@ _REPLICAS: tuple[Check, ...] = (
         runbook=_MORNING,
         items=_REPLICATION,
         source="pg_stat_replication.application_name, state; the names of expected_standbys",
-        remedy="on the standby: journalctl -u 'postgresql*' --since -1h; check that it runs, its primary_conninfo and the network",
+        remedy=(
+            "on the standby: journalctl -u 'postgresql*' --since -1h; check that it runs, its primary_conninfo and "
+            "the network"
+        ),
         rank=18,
     ),
     Check(
@@ -256,8 +283,14 @@ _REPLICAS: tuple[Check, ...] = (
         question="How far is a standby behind in time?",
         runbook=_MORNING,
         items=_REPLICATION,
-        source="on the primary replay_lag where WAL is outstanding; on a standby the age of the last replayed commit where WAL waits",
-        remedy="look for I/O load, long queries and recovery conflicts on the standby: psql -c 'SELECT * FROM pg_stat_wal_receiver'",
+        source=(
+            "on the primary replay_lag where WAL is outstanding; on a standby the age of the last replayed commit "
+            "where WAL waits"
+        ),
+        remedy=(
+            "look for I/O load, long queries and recovery conflicts on the standby: psql -c 'SELECT * FROM "
+            "pg_stat_wal_receiver'"
+        ),
         unit="s",
         # The platform tolerates 30 s (replication_lag_tolerance).
         target=10,
@@ -296,7 +329,10 @@ _REPLICAS: tuple[Check, ...] = (
         runbook=_MORNING,
         items=_REPLICATION,
         source="pg_get_wal_replay_pause_state(), pg_is_wal_replay_paused()",
-        remedy="psql -c 'SELECT pg_wal_replay_resume()'; if it pauses again, max_connections and its like are smaller than on the primary: raise them and restart",
+        remedy=(
+            "psql -c 'SELECT pg_wal_replay_resume()'; if it pauses again, max_connections and its like are smaller "
+            "than on the primary: raise them and restart"
+        ),
         severity="warning",
         rank=17,
     ),
@@ -328,7 +364,10 @@ _REPLICAS: tuple[Check, ...] = (
         runbook=_MORNING,
         items=_REPLICATION,
         source="pg_wal_lsn_diff of the current position and restart_lsn",
-        remedy="start its consumer, or drop it: psql -c \"SELECT pg_drop_replication_slot('{name}')\"; set max_slot_wal_keep_size",
+        remedy=(
+            "start its consumer, or drop it: psql -c \"SELECT pg_drop_replication_slot('{name}')\"; set "
+            "max_slot_wal_keep_size"
+        ),
         unit="bytes",
         # A gigabyte is the default max_wal_size: more is the slot's doing. Ten fill small WAL disks.
         target=1 * _GIB,
@@ -341,7 +380,10 @@ _REPLICAS: tuple[Check, ...] = (
         runbook=_MORNING,
         items=_REPLICATION,
         source="pg_subscription, pg_stat_subscription, pg_stat_subscription_stats (15 and newer)",
-        remedy="grep 'logical replication' in the server log for the row that fails; psql -d {database} -c 'ALTER SUBSCRIPTION {name} ENABLE'",
+        remedy=(
+            "grep 'logical replication' in the server log for the row that fails; psql -d {database} -c 'ALTER "
+            "SUBSCRIPTION {name} ENABLE'"
+        ),
         rank=35,
     ),
 )
@@ -375,7 +417,10 @@ _WAL: tuple[Check, ...] = (
         runbook=_HEALTH,
         items=_UTILIZATION,
         source="pg_ls_waldir() against max_wal_size + wal_keep_size",
-        remedy="find what keeps it (slots, archiver, checkpoints): psql -c 'SELECT slot_name, active, wal_status, restart_lsn FROM pg_replication_slots'",
+        remedy=(
+            "find what keeps it (slots, archiver, checkpoints): psql -c 'SELECT slot_name, active, wal_status, "
+            "restart_lsn FROM pg_replication_slots'"
+        ),
         unit="%",
         # max_wal_size is a soft limit that loads exceed for minutes.
         target=150,
@@ -404,7 +449,9 @@ _STORAGE: tuple[Check, ...] = (
         runbook=_HEALTH,
         items=_UTILIZATION,
         source="blks_hit of blks_hit + blks_read since stats_reset, databases with 10,000 reads or more",
-        remedy='psql -d {database} -c "SELECT relname, heap_blks_read FROM pg_statio_user_tables ORDER BY 2 DESC LIMIT 10"',
+        remedy=(
+            'psql -d {database} -c "SELECT relname, heap_blks_read FROM pg_statio_user_tables ORDER BY 2 DESC LIMIT 10"'
+        ),
         unit="%",
         # Below 90 % an OLTP database reads its working set from the disk. The page cache may still have it: no alert.
         target=90,
@@ -430,7 +477,10 @@ _STORAGE: tuple[Check, ...] = (
         runbook=_HEALTH,
         items=_UTILIZATION,
         source="pg_database_size()",
-        remedy='psql -c "SELECT datname, pg_size_pretty(pg_database_size(datname)) FROM pg_database ORDER BY pg_database_size(datname) DESC"',
+        remedy=(
+            'psql -c "SELECT datname, pg_size_pretty(pg_database_size(datname)) FROM pg_database ORDER BY '
+            'pg_database_size(datname) DESC"'
+        ),
         unit="bytes",
         # The platform gives PostgreSQL 500 GB (storage_gb): 80 and 90 %.
         target=400e9,
@@ -443,7 +493,10 @@ _STORAGE: tuple[Check, ...] = (
         runbook=_HEALTH,
         items=_UTILIZATION,
         source="pg_database_size() against an earlier recording (option previous)",
-        remedy="psql -d {database} -c \"SELECT oid::regclass, pg_size_pretty(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' ORDER BY pg_total_relation_size(oid) DESC LIMIT 10\"",
+        remedy=(
+            'psql -d {database} -c "SELECT oid::regclass, pg_size_pretty(pg_total_relation_size(oid)) FROM pg_class '
+            "WHERE relkind = 'r' ORDER BY pg_total_relation_size(oid) DESC LIMIT 10\""
+        ),
         unit="% a day",
         # Five per cent a day doubles in a fortnight.
         target=5,
@@ -456,7 +509,9 @@ _STORAGE: tuple[Check, ...] = (
         runbook=_HEALTH,
         items=_DASHBOARD,
         source="pg_stat_database.checksum_failures, checksum_last_failure",
-        remedy="do not vacuum; find the page in the server log, restore it from backup or fail over; pg_amcheck {database}",
+        remedy=(
+            "do not vacuum; find the page in the server log, restore it from backup or fail over; pg_amcheck {database}"
+        ),
         unit="h",
         direction=BELOW,
         # Critical for a week, a reminder for a month, then history.
@@ -473,7 +528,10 @@ _INDEXES: tuple[Check, ...] = (
         runbook=_MAINTENANCE,
         items=_DASHBOARD,
         source="pg_index.indisvalid, of indexes that are not just being built",
-        remedy="psql -d {database} -c 'REINDEX INDEX CONCURRENTLY {name}', or DROP INDEX where its name ends in _ccnew or _ccold",
+        remedy=(
+            "psql -d {database} -c 'REINDEX INDEX CONCURRENTLY {name}', or DROP INDEX where its name ends in _ccnew "
+            "or _ccold"
+        ),
         severity="warning",
         rank=60,
     ),
@@ -482,7 +540,10 @@ _INDEXES: tuple[Check, ...] = (
         question="For how many days has an index not been used?",
         runbook=_MAINTENANCE,
         items=_UTILIZATION,
-        source="pg_stat_user_indexes.idx_scan since stats_reset (16 and newer: last_idx_scan); 1 MiB or more, no constraint",
+        source=(
+            "pg_stat_user_indexes.idx_scan since stats_reset (16 and newer: last_idx_scan); 1 MiB or more, no "
+            "constraint"
+        ),
         remedy="look at the standbys as well, then: psql -d {database} -c 'DROP INDEX CONCURRENTLY {name}'",
         unit="days",
         # Monthly reports use theirs once a month.
@@ -505,7 +566,10 @@ _INDEXES: tuple[Check, ...] = (
         runbook=_MAINTENANCE,
         items=_DASHBOARD,
         source="pg_sequences.last_value against the sequence's limit and the type of the column that owns it",
-        remedy="change the column to bigint: psql -d {database} -c 'ALTER TABLE … ALTER COLUMN … TYPE bigint', and ALTER SEQUENCE {name} AS bigint",
+        remedy=(
+            "change the column to bigint: psql -d {database} -c 'ALTER TABLE … ALTER COLUMN … TYPE bigint', and "
+            "ALTER SEQUENCE {name} AS bigint"
+        ),
         unit="%",
         # An integer key at 70 % leaves time for the migration, at 90 % not.
         target=70,

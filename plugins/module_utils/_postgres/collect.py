@@ -58,8 +58,8 @@ def collect(psycopg: Any, options: Options) -> dict[str, Any]:
     deadline holds all the same. What had been seen by then is kept.
 
     :param psycopg: the library, version 3.2 or newer.
-    :returns: plain JSON values: ``error`` (None, or why there was no look), ``server``, ``queries`` (rows or error by name)
-        and ``databases`` (the same by database).
+    :returns: plain JSON values: ``error`` (None, or why there was no look), ``server``, ``queries`` (rows or error by
+        name) and ``databases`` (the same by database).
     """
     look = _Look(psycopg, options)
     thread = threading.Thread(target=look.run, name="postgres-look", daemon=True)
@@ -228,7 +228,7 @@ class _Look:
         )
 
     def _run(self, connection: Any, asked: Sequence[Query]) -> Answers:
-        """Send statements together; after one that fails, the rest again together. No failure takes another's answer."""
+        """Send statements together; after one that fails, the rest again. No failure takes another's answer."""
         answers: Answers = {}
         rest = list(asked)
         pipeline = self.psycopg.Pipeline.is_supported()

@@ -16,8 +16,10 @@ from .case import Case, Expect, number, text
 from .queries import IN_DATABASE, ON_SERVER
 
 PRIMARY_ONLY: tuple[str, ...] = (
-    "prepared_transactions", "xmin_horizon", "xid_age", "multixact_age", "dead_tuples", "vacuum_lag", "stale_statistics", "bloat",
-    "subscription", "archiver", "archive_backlog", "checkpoints", "invalid_index", "unused_index", "duplicate_index", "sequence",
+    "prepared_transactions", "xmin_horizon", "xid_age", "multixact_age", "dead_tuples", "vacuum_lag",
+    "stale_statistics",
+    "bloat", "subscription", "archiver", "archive_backlog", "checkpoints", "invalid_index", "unused_index",
+    "duplicate_index", "sequence",
 )  # fmt: skip
 """Not asked of a standby: what it would answer is the primary's business."""
 

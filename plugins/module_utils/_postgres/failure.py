@@ -92,9 +92,9 @@ _STAGES: dict[str, str] = {
 }
 
 _KINDS: dict[str, str] = {
-    **{reason: "refused" for reason in (REFUSED, STARTING, STOPPING, CLOSED)},
-    **{reason: "timeout" for reason in (SILENT, UNREACHABLE, TIMEOUT)},
-    **{reason: "denied" for reason in (PASSWORD, HBA, ROLE, DATABASE, LOGIN, FULL, FULL_ROLE, FULL_DATABASE)},
+    **dict.fromkeys((REFUSED, STARTING, STOPPING, CLOSED), "refused"),
+    **dict.fromkeys((SILENT, UNREACHABLE, TIMEOUT), "timeout"),
+    **dict.fromkeys((PASSWORD, HBA, ROLE, DATABASE, LOGIN, FULL, FULL_ROLE, FULL_DATABASE), "denied"),
     DNS: "dns",
     TLS: "tls",
     GARBAGE: "garbage",
@@ -104,7 +104,7 @@ _KINDS: dict[str, str] = {
 def classify(text: str, ask: Callable[[], Answer]) -> dict[str, str]:
     """Sort an error of the connection.
 
-    :param text: what libpq says; it gives neither errno nor SQLSTATE, and the server's part is in the server's language.
+    :param text: what libpq says: neither errno nor SQLSTATE, and the server's part is in the server's language.
     :param ask: a raw look at the server, made only where the words do not tell.
     :returns: ``reason`` (a constant of this file), ``kind`` (of :class:`LookError`) and ``text``.
     """

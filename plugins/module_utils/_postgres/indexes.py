@@ -14,7 +14,7 @@ _TYPES: dict[str, float] = {"smallint": 2.0**15 - 1, "integer": 2.0**31 - 1, "bi
 
 def judge_indexes(case: Case) -> None:
     """Invalid, unused and duplicate indexes of each database that was read."""
-    for database, rows in case.each("counts"):
+    for _database, rows in case.each("counts"):
         indexes = int(amount(rows[0], "indexes")) if rows else 0
         for check in ("invalid_index", "unused_index", "duplicate_index"):
             case.looked(check, indexes)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A raw look at a PostgreSQL server that did not let libpq in: how far does one get, and which SQLSTATE does it give?"""
+"""A raw look at a PostgreSQL server that did not let libpq in: how far does one get, and what is its SQLSTATE?"""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LARGEST = 8192
 class Answer:
     """How far it went.
 
-    :ivar stage: ``dns``, ``unreachable``, ``refused``, ``timeout`` (no TCP connection), ``silent`` (connected, no answer),
-        ``closed``, ``garbage`` (no PostgreSQL), ``error`` (the server's own error), ``login`` (it asks for credentials).
+    :ivar stage: ``dns``, ``unreachable``, ``refused``, ``timeout`` (no TCP connection), ``silent`` (connected, no
+        answer), ``closed``, ``garbage`` (no PostgreSQL), ``error`` (the server's own), ``login`` (it asks who we are).
     :ivar sqlstate: code of the server's error, or an empty text.
     :ivar text: message of the error.
     """
@@ -45,7 +45,7 @@ def probe(host: str, port: int, user: str, database: str, timeout: float) -> Ans
         return Answer("dns", text=str(error.strerror or error))
     except (ConnectionRefusedError, FileNotFoundError) as error:
         return Answer("refused", text=str(error.strerror or error))
-    except socket.timeout:  # noqa: UP041 - its own class before Python 3.10
+    except socket.timeout:
         return Answer("timeout", text=f"no TCP connection within {timeout:g} s")
     except OSError as error:
         return Answer("unreachable", text=str(error.strerror or error))
@@ -54,7 +54,7 @@ def probe(host: str, port: int, user: str, database: str, timeout: float) -> Ans
             connection.settimeout(timeout)
             connection.sendall(_startup(user, database))
             return _read(connection)
-        except socket.timeout:  # noqa: UP041
+        except socket.timeout:
             return Answer("silent", text=f"TCP connects, no answer within {timeout:g} s")
         except OSError as error:
             return Answer("closed", text=str(error.strerror or error))

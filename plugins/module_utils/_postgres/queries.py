@@ -1,10 +1,13 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Statements are put together from constants of this file only.
+# ruff: noqa: S608
 """What the look asks PostgreSQL, one small statement a subject, with the versions and the role it is for.
 
 All statements read, with the rights of ``pg_monitor``; the three that want more say so. They return plain values only:
-times as ages in seconds of the server's own clock, positions as distances in bytes, so that a recording can be judged at
+times as ages in seconds of the server's own clock, positions as distances in bytes,
+  so that a recording can be judged at
 any later time. Nothing takes a lock on a user's table: sizes come from ``relpages``, not from ``pg_relation_size()``,
 which would wait behind an ACCESS EXCLUSIVE lock exactly when somebody wants to know who holds it.
 
@@ -104,7 +107,8 @@ SETTINGS = Query(
         "checksum_failures",
     ),
     # Values only of settings that are named here: others (primary_conninfo) may hold passwords.
-    """SELECT name::text AS name, CASE WHEN name IN (%s) THEN setting END AS setting, unit::text AS unit, pending_restart
+    """SELECT name::text AS name, CASE WHEN name IN (%s) THEN setting END AS setting, unit::text AS unit,
+  pending_restart
 FROM pg_settings WHERE pending_restart OR name IN (%s)"""
     % ((", ".join(f"'{name}'" for name in _SETTINGS),) * 2),
 )
@@ -113,7 +117,8 @@ CONNECTIONS = Query(
     "connections",
     ("connections",),
     # Of other roles' sessions a role without pg_read_all_stats sees the database, but not what kind they are of.
-    """SELECT count(*) FILTER (WHERE backend_type = 'client backend' OR backend_type IS NULL AND datname IS NOT NULL) AS used,
+    """SELECT count(*) FILTER (WHERE backend_type = 'client backend' OR backend_type IS NULL
+  AND datname IS NOT NULL) AS used,
   count(*) FILTER (WHERE backend_type IS NULL) AS hidden,
   count(*) FILTER (WHERE backend_type = 'client backend' AND state = 'active') AS active,
   count(*) FILTER (WHERE backend_type = 'client backend' AND state = 'idle') AS idle,
@@ -141,7 +146,8 @@ WHERE r.rolconnlimit > 0 AND r.rolcanlogin AND NOT r.rolsuper GROUP BY 1, 2""",
 DATABASES = Query(
     "databases",
     ("connections", "xid_age", "multixact_age", "deadlocks", "hit_ratio", "temp_files", "checksum_failures"),
-    """SELECT d.datname::text AS database, d.datallowconn AS open, d.datistemplate AS template, d.datconnlimit AS allowed,
+    """SELECT d.datname::text AS database, d.datallowconn AS open, d.datistemplate AS template,
+  d.datconnlimit AS allowed,
   age(d.datfrozenxid) AS xid_age, mxid_age(d.datminmxid) AS multixact_age, s.numbackends AS used,
   s.blks_hit::float8 AS hit, s.blks_read::float8 AS read, s.temp_files::float8 AS temp_files,
   s.temp_bytes::float8 AS temp_bytes, s.deadlocks::float8 AS deadlocks,
@@ -162,7 +168,8 @@ SESSIONS = Query(
     "sessions",
     ("idle_in_transaction", "long_query"),
     f"""SELECT {_SESSION} FROM pg_stat_activity a
-WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' AND (a.state LIKE 'idle in transaction%' OR a.state IN
+WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+  AND (a.state LIKE 'idle in transaction%' OR a.state IN
   ('active', 'fastpath function call')) ORDER BY least(a.state_change, a.query_start) LIMIT 300""",
 )
 
@@ -171,7 +178,8 @@ _BLOCKING = """WITH waiting AS MATERIALIZED (
  involved AS (SELECT pid FROM waiting UNION SELECT unnest(blocked_by) FROM waiting)
 SELECT {}, i.pid AS involved, w.blocked_by, %s AS waited_s,
   (SELECT string_agg(DISTINCT l.mode || ' on ' || coalesce(c.relname::text, l.locktype), ', ') FROM pg_locks l
-   LEFT JOIN pg_class c ON c.oid = l.relation AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   LEFT JOIN pg_class c ON c.oid = l.relation AND l.database = (SELECT oid
+   FROM pg_database WHERE datname = current_database())
    WHERE l.pid = i.pid AND NOT l.granted) AS wants
 FROM involved i LEFT JOIN waiting w USING (pid) LEFT JOIN pg_stat_activity a ON a.pid = i.pid""".format(
     _SESSION.replace("%", "%%")
@@ -208,18 +216,20 @@ STANDBYS = Query(
     "standbys",
     ("standby", "standby_reply", "replication_lag", "replication_lag_bytes"),
     """SELECT r.pid, r.application_name::text AS name, r.usename::text AS role, host(r.client_addr) AS client,
-  r.state::text AS state, r.sync_state::text AS sync_state, s.slot_name::text AS slot, coalesce(s.slot_type, 'physical')::text AS kind,
-  pg_wal_lsn_diff(here.lsn, r.sent_lsn)::float8 AS unsent_bytes, pg_wal_lsn_diff(here.lsn, r.flush_lsn)::float8 AS unflushed_bytes,
+  r.state::text AS state, r.sync_state::text AS sync_state, s.slot_name::text AS slot, coalesce(s.slot_type,
+    'physical')::text AS kind,
+  pg_wal_lsn_diff(here.lsn, r.sent_lsn)::float8 AS unsent_bytes, pg_wal_lsn_diff(here.lsn,
+    r.flush_lsn)::float8 AS unflushed_bytes,
   pg_wal_lsn_diff(here.lsn, r.replay_lsn)::float8 AS unreplayed_bytes,
   extract(epoch FROM r.write_lag)::float8 AS write_lag_s, extract(epoch FROM r.flush_lag)::float8 AS flush_lag_s,
   extract(epoch FROM r.replay_lag)::float8 AS replay_lag_s,
   {} AS reply_s, {} AS connected_s, age(r.backend_xmin) AS xmin_age
-FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid, (SELECT {} AS lsn) here ORDER BY 2""".format(
-        _age("r.reply_time"), _age("r.backend_start"), _HERE
-    ),
+FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid,
+  (SELECT {} AS lsn) here ORDER BY 2""".format(_age("r.reply_time"), _age("r.backend_start"), _HERE),
 )
 
-_SLOTS = """SELECT s.slot_name::text AS name, s.slot_type::text AS kind, s.plugin::text AS plugin, s.database::text AS database,
+_SLOTS = """SELECT s.slot_name::text AS name, s.slot_type::text AS kind, s.plugin::text AS plugin,
+  s.database::text AS database,
   s.temporary, s.active, s.wal_status::text AS wal_status, s.safe_wal_size::float8 AS safe_bytes,
   pg_wal_lsn_diff(here.lsn, s.restart_lsn)::float8 AS retained_bytes,
   greatest(age(s.xmin), age(s.catalog_xmin)) AS xmin_age, %s
@@ -269,7 +279,8 @@ _SUBSCRIPTION = {
 _SUBSCRIPTION_14 = {**_SUBSCRIPTION, "join": "w.subid = s.oid"}
 _SUBSCRIPTION_15 = {
     **_SUBSCRIPTION_14,
-    "extra": "s.subdisableonerr AS disable_on_error, e.apply_error_count::float8 AS apply_errors, e.sync_error_count::float8 AS sync_errors",
+    "extra": "s.subdisableonerr AS disable_on_error, e.apply_error_count::float8 AS apply_errors,"
+    " e.sync_error_count::float8 AS sync_errors",
     "errors": "LEFT JOIN pg_stat_subscription_stats e ON e.subid = s.oid",
 }
 _SUBSCRIPTION_16 = {**_SUBSCRIPTION_15, "leader": "AND w.leader_pid IS NULL"}
@@ -283,7 +294,8 @@ SUBSCRIPTIONS_15 = Query(
 )
 SUBSCRIPTIONS_16 = Query("subscriptions", _SUBSCRIPTION_FEEDS, _SUBSCRIPTIONS % _SUBSCRIPTION_16, PRIMARY, 160000)
 
-_RECOVERY = """SELECT w.status::text AS status, w.sender_host::text AS sender, w.sender_port AS sender_port, w.slot_name::text AS slot,
+_RECOVERY = """SELECT w.status::text AS status, w.sender_host::text AS sender, w.sender_port AS sender_port,
+  w.slot_name::text AS slot,
   {} AS message_s, w.pid,
   (SELECT setting <> '' FROM pg_settings WHERE name = 'primary_conninfo') AS streams,
   (SELECT setting <> '' FROM pg_settings WHERE name = 'restore_command') AS restores,
@@ -297,8 +309,10 @@ _RECOVERY_FEEDS = ("receiver", "replay_paused", "replication_lag")
 RECOVERY_13 = Query("recovery", _RECOVERY_FEEDS, _RECOVERY % "NULL::text", STANDBY, until=140000)
 RECOVERY_14 = Query("recovery", _RECOVERY_FEEDS, _RECOVERY % "pg_get_wal_replay_pause_state()", STANDBY, since=140000)
 
-_CONFLICTS = """SELECT c.datname::text AS database, c.confl_tablespace::float8 AS tablespace, c.confl_lock::float8 AS lock,
-  c.confl_snapshot::float8 AS snapshot, c.confl_bufferpin::float8 AS bufferpin, c.confl_deadlock::float8 AS deadlock, %s AS logical_slot,
+_CONFLICTS = """SELECT c.datname::text AS database, c.confl_tablespace::float8 AS tablespace,
+  c.confl_lock::float8 AS lock,
+  c.confl_snapshot::float8 AS snapshot, c.confl_bufferpin::float8 AS bufferpin,
+    c.confl_deadlock::float8 AS deadlock, %s AS logical_slot,
   %s AS statistics_s
 FROM pg_stat_database_conflicts c JOIN pg_stat_database d USING (datid)"""
 CONFLICTS_13 = Query(
@@ -340,23 +354,22 @@ WAL = Query(
 CHECKPOINTS_13 = Query(
     "checkpoints",
     ("checkpoints",),
-    """SELECT checkpoints_timed::float8 AS timed, checkpoints_req::float8 AS requested, {} AS statistics_s FROM pg_stat_bgwriter""".format(
-        _age("stats_reset")
-    ),
+    """SELECT checkpoints_timed::float8 AS timed, checkpoints_req::float8 AS requested, {} AS statistics_s
+  FROM pg_stat_bgwriter""".format(_age("stats_reset")),
     PRIMARY,
     until=170000,
 )
 CHECKPOINTS_17 = Query(
     "checkpoints",
     ("checkpoints",),
-    """SELECT num_timed::float8 AS timed, num_requested::float8 AS requested, {} AS statistics_s FROM pg_stat_checkpointer""".format(
-        _age("stats_reset")
-    ),
+    """SELECT num_timed::float8 AS timed, num_requested::float8 AS requested, {} AS statistics_s
+  FROM pg_stat_checkpointer""".format(_age("stats_reset")),
     PRIMARY,
     since=170000,
 )
 
-_HBA = """SELECT line_number AS line, error, %s AS file FROM pg_hba_file_rules WHERE error IS NOT NULL ORDER BY 1 LIMIT 20"""
+_HBA = """SELECT line_number AS line, error, %s AS file
+  FROM pg_hba_file_rules WHERE error IS NOT NULL ORDER BY 1 LIMIT 20"""
 # Wants more than pg_monitor: see the notes of the module.
 HBA_13 = Query("hba", ("hba_errors",), _HBA % "NULL::text", until=160000)
 HBA_16 = Query("hba", ("hba_errors",), _HBA % "file_name", since=160000)
@@ -364,7 +377,8 @@ HBA_16 = Query("hba", ("hba_errors",), _HBA % "file_name", since=160000)
 SIZES = Query(
     "sizes",
     ("size", "growth"),
-    "SELECT datname::text AS database, pg_database_size(oid)::float8 AS bytes FROM pg_database WHERE datallowconn ORDER BY 2 DESC",
+    "SELECT datname::text AS database, pg_database_size(oid)::float8 AS bytes FROM pg_database"
+    " WHERE datallowconn ORDER BY 2 DESC",
 )
 
 COUNTS = Query(
@@ -380,11 +394,13 @@ COUNTS = Query(
         "bloat",
     ),
     # Temporary relations belong to a session, not to the schema.
-    """SELECT count(*) FILTER (WHERE c.relkind IN ('r', 'm')) AS tables, count(*) FILTER (WHERE c.relkind = 'i') AS indexes,
+    """SELECT count(*) FILTER (WHERE c.relkind IN ('r', 'm')) AS tables,
+  count(*) FILTER (WHERE c.relkind = 'i') AS indexes,
   count(*) FILTER (WHERE c.relkind = 'S') AS sequences,
   count(*) FILTER (WHERE c.relkind = 'S' AND NOT has_sequence_privilege(c.oid, 'SELECT, USAGE')) AS hidden_sequences
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'""",
+WHERE c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname NOT LIKE 'pg\\_toast%'""",
     PRIMARY,
 )
 
@@ -397,8 +413,10 @@ TABLES = Query(
   {} AS vacuumed_s, {} AS analyzed_s,
   EXISTS (SELECT FROM pg_stat_progress_vacuum p WHERE p.relid = s.relid) AS vacuuming
 FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
-WHERE c.relpersistence <> 't' AND (s.n_dead_tup >= 10000 OR s.n_mod_since_analyze >= 10000 OR s.n_ins_since_vacuum >= 10000
-  OR c.reloptions && ARRAY['autovacuum_enabled=false', 'autovacuum_enabled=off', 'autovacuum_enabled=0', 'autovacuum_enabled=no'])
+WHERE c.relpersistence <> 't' AND (s.n_dead_tup >= 10000 OR s.n_mod_since_analyze >= 10000
+  OR s.n_ins_since_vacuum >= 10000
+  OR c.reloptions && ARRAY['autovacuum_enabled=false', 'autovacuum_enabled=off', 'autovacuum_enabled=0',
+    'autovacuum_enabled=no'])
 ORDER BY greatest(s.n_dead_tup, s.n_mod_since_analyze, s.n_ins_since_vacuum) DESC LIMIT 300""".format(
         _age("greatest(s.last_vacuum, s.last_autovacuum)"), _age("greatest(s.last_analyze, s.last_autoanalyze)")
     ),
@@ -411,7 +429,8 @@ BLOAT = Query(
     # Wants SELECT on five columns of pg_statistic, none of which holds values of the data: see the notes of the module.
     """WITH widths AS (SELECT starelid, count(*) AS columns, sum((1 - stanullfrac) * stawidth)::float8 AS width,
     bool_or(stanullfrac > 0) AS nulls FROM pg_statistic WHERE NOT stainherit GROUP BY starelid)
-SELECT n.nspname::text AS schema, c.relname::text AS name, c.relpages AS pages, c.reltuples::float8 AS rows, c.reloptions AS options,
+SELECT n.nspname::text AS schema, c.relname::text AS name, c.relpages AS pages, c.reltuples::float8 AS rows,
+  c.reloptions AS options,
   w.columns AS known_columns, w.width, w.nulls,
   (SELECT count(*) FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped) AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN widths w ON w.starelid = c.oid
@@ -423,23 +442,28 @@ WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND c.relpages >= 1024
 INVALID = Query(
     "invalid",
     ("invalid_index",),
-    """SELECT n.nspname::text AS schema, i.relname::text AS name, t.relname::text AS table_name, x.indisunique AS is_unique,
+    """SELECT n.nspname::text AS schema, i.relname::text AS name, t.relname::text AS table_name,
+  x.indisunique AS is_unique,
   x.indisready AS ready, i.relpages AS pages
-FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = i.relnamespace
+FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
+  JOIN pg_namespace n ON n.oid = i.relnamespace
 WHERE NOT x.indisvalid AND i.relkind = 'i' AND i.relpersistence <> 't'
   AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.relid = x.indrelid) ORDER BY 1, 2 LIMIT 100""",
     PRIMARY,
 )
 
-_UNUSED = """SELECT s.schemaname::text AS schema, s.indexrelname::text AS name, s.relname::text AS table_name, c.relpages AS pages,
+_UNUSED = """SELECT s.schemaname::text AS schema, s.indexrelname::text AS name, s.relname::text AS table_name,
+  c.relpages AS pages,
   s.idx_scan::float8 AS scans, %s AS last_used_s
 FROM pg_stat_user_indexes s JOIN pg_index x ON x.indexrelid = s.indexrelid JOIN pg_class c ON c.oid = s.indexrelid
 WHERE %s AND c.relpages >= 128 AND c.relpersistence <> 't' AND x.indisvalid
   -- These work even when nobody reads them: constraints, replica identity, clustering, statistics on expressions.
-  AND NOT x.indisunique AND NOT x.indisexclusion AND NOT x.indisreplident AND NOT x.indisclustered AND x.indexprs IS NULL
+  AND NOT x.indisunique AND NOT x.indisexclusion AND NOT x.indisreplident AND NOT x.indisclustered
+    AND x.indexprs IS NULL
   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = s.indexrelid)
   -- An index that enforces nothing, but serves a foreign key's checks and cascades, is worth keeping.
-  AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid = s.relid AND f.conkey[1] = x.indkey[0])
+  AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid = s.relid
+    AND f.conkey[1] = x.indkey[0])
 ORDER BY c.relpages DESC LIMIT 100"""
 UNUSED_13 = Query("unused", ("unused_index",), _UNUSED % ("NULL::float8", "s.idx_scan = 0"), PRIMARY, until=160000)
 UNUSED_16 = Query(
@@ -455,12 +479,15 @@ DUPLICATES = Query(
     ("duplicate_index",),
     """SELECT n.nspname::text AS schema, t.relname::text AS table_name,
   array_agg(i.relname::text ORDER BY x.indisprimary DESC, k.oid IS NOT NULL DESC, x.indisunique DESC, i.oid) AS names,
-  array_agg((k.oid IS NOT NULL) ORDER BY x.indisprimary DESC, k.oid IS NOT NULL DESC, x.indisunique DESC, i.oid) AS constraints,
+  array_agg((k.oid IS NOT NULL) ORDER BY x.indisprimary DESC, k.oid IS NOT NULL DESC, x.indisunique DESC,
+    i.oid) AS constraints,
   array_agg(i.relpages ORDER BY x.indisprimary DESC, k.oid IS NOT NULL DESC, x.indisunique DESC, i.oid) AS pages
-FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
+  JOIN pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN pg_constraint k ON k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x')
 WHERE x.indisvalid AND i.relkind = 'i' AND t.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'pg_toast')
-GROUP BY n.nspname, t.relname, x.indrelid, i.relam, x.indnkeyatts, x.indkey::text, x.indclass::text, x.indcollation::text, x.indoption::text,
+GROUP BY n.nspname, t.relname, x.indrelid, i.relam, x.indnkeyatts, x.indkey::text, x.indclass::text,
+  x.indcollation::text, x.indoption::text,
   coalesce(pg_get_expr(x.indexprs, x.indrelid), ''), coalesce(pg_get_expr(x.indpred, x.indrelid), '')
 HAVING count(*) > 1 ORDER BY 1, 2 LIMIT 100""",
     PRIMARY,
@@ -470,20 +497,27 @@ SEQUENCES = Query(
     "sequences",
     ("sequence",),
     # pg_monitor alone sees no sequence's value: SELECT on the sequences opens this check.
-    """SELECT n.nspname::text AS schema, c.relname::text AS name, q.seqtypid::regtype::text AS type, q.seqstart::float8 AS start,
-  q.seqmin::float8 AS lowest, q.seqmax::float8 AS highest, q.seqincrement::float8 AS step, o.table_name, o.column_name, o.column_type,
+    """SELECT n.nspname::text AS schema, c.relname::text AS name, q.seqtypid::regtype::text AS type,
+  q.seqstart::float8 AS start,
+  q.seqmin::float8 AS lowest, q.seqmax::float8 AS highest, q.seqincrement::float8 AS step, o.table_name,
+    o.column_name, o.column_type,
   pg_sequence_last_value(c.oid)::float8 AS last
 FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN LATERAL (SELECT t.relname::text AS table_name, a.attname::text AS column_name, a.atttypid::regtype::text AS column_type
-  FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i') LIMIT 1) o ON true
+LEFT JOIN LATERAL (SELECT t.relname::text AS table_name, a.attname::text AS column_name,
+  a.atttypid::regtype::text AS column_type
+  FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid
+    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.objid = c.oid
+    AND d.deptype IN ('a', 'i') LIMIT 1) o ON true
 WHERE NOT q.seqcycle AND c.relpersistence <> 't' AND has_sequence_privilege(c.oid, 'SELECT, USAGE') LIMIT 2000""",
     PRIMARY,
 )
 
 ON_SERVER: tuple[Query, ...] = (
-    SETTINGS, CONNECTIONS, CLIENTS, ROLES, SESSIONS, BLOCKING_13, BLOCKING_14, PREPARED, HORIZON, STANDBYS, SLOTS_13, SLOTS_16, SLOTS_17,
-    SUBSCRIPTIONS_13, SUBSCRIPTIONS_14, SUBSCRIPTIONS_15, SUBSCRIPTIONS_16, RECOVERY_13, RECOVERY_14, CONFLICTS_13, CONFLICTS_16, DATABASES,
+    SETTINGS, CONNECTIONS, CLIENTS, ROLES, SESSIONS, BLOCKING_13, BLOCKING_14, PREPARED, HORIZON, STANDBYS,
+    SLOTS_13, SLOTS_16, SLOTS_17,
+    SUBSCRIPTIONS_13, SUBSCRIPTIONS_14, SUBSCRIPTIONS_15, SUBSCRIPTIONS_16, RECOVERY_13, RECOVERY_14, CONFLICTS_13,
+    CONFLICTS_16, DATABASES,
     SHARED, ARCHIVER, READY, WAL, CHECKPOINTS_13, CHECKPOINTS_17, HBA_13, HBA_16, SIZES,
 )  # fmt: skip
 """Asked once a server, in this order: who blocks whom first, what reads directories last."""

@@ -182,7 +182,10 @@ def _paused(case: Case, row: Row) -> str:
 
 
 def _receiver(case: Case, row: Row) -> float | None:
-    """Judge the receiver; returns seconds since its last message, None where there is none (0 where none is meant to be)."""
+    """Judge the receiver.
+
+    :returns: seconds since its last message, None where it is missing, 0 where none is meant to be.
+    """
     status, evidence = (
         text(row, "status"),
         {"status": text(row, "status") or "none", "sender": text(row, "sender"), "slot": text(row, "slot")},
@@ -338,4 +341,7 @@ def _enable(case: Case, row: Row) -> str:
 
 
 def _log(case: Case) -> str:
-    return f"grep -A3 'logical replication' in the server log of {case.target}: it names the row that fails; mend or skip it (ALTER SUBSCRIPTION … SKIP)"
+    return (
+        f"grep -A3 'logical replication' in the server log of {case.target}: it names the row that fails; "
+        "mend it, or ALTER SUBSCRIPTION … SKIP"
+    )

@@ -186,7 +186,8 @@ def judge_bloat(case: Case) -> None:
                 "bloat",
                 _object(case, database, row),
                 share,
-                f"about {share:g} % of {relation} in {database} is wasted: {words.size(wasted * block)} of {words.size(pages * block)} (estimate)",
+                f"about {share:g} % of {relation} in {database} is wasted: "
+                f"{words.size(wasted * block)} of {words.size(pages * block)} (estimate)",
                 {
                     "estimate": True,
                     "bytes": pages * block,

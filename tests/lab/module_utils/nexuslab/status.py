@@ -47,6 +47,9 @@ def table(lab: Dict[str, Any], lab_dir: Path, coming_up: bool) -> List[str]:
     lines = ["lab %s · %s%s" % (lab.get("prefix"), lab_dir, " · coming up: `make lab-wait` follows" if coming_up else "")]
     for fault in lab["faults"]:
         lines.append("FAULT     %s, applied %s: `make heal` takes it away" % (fault["name"], fault["since"]))
+    dead = [name for name, found in lab["daemons"].items() if not found["alive"]]
+    if dead and not coming_up:
+        lines.append("DEAD      %s: `make lab` starts what is dead again" % ", ".join(dead))
     lines.append("")
     lines.append("%-12s %-9s %s" % ("COMPONENT", "STATE", "DETAIL"))
     for name, part in lab.get("components", {}).items():

@@ -21,10 +21,15 @@ start() {
   podman exec "$name" systemctl --no-block start nexus-cos-backup.service
   echo "$host"
 }
-running=$(podman ps --format '{{.Names}}' --filter status=running --filter "label=nexuscos-lab=$(basename "$rootfs")")
+# podman believes what conmon told it last; after a crash nobody told it anything
+runs() {
+  local pid
+  pid=$(podman ps --format '{{.Pid}}' --filter "name=^$prefix-$1\$" --filter status=running --filter "label=nexuscos-lab=$(basename "$rootfs")")
+  [ -n "$pid" ] && grep -qs "/$prefix/$1/" "/proc/$pid/cgroup"
+}
 jobs=()
 for pair; do
-  if ! grep -qx "$prefix-${pair%%=*}" <<< "$running"; then
+  if ! runs "${pair%%=*}"; then
     start "${pair%%=*}" "${pair#*=}" &
     jobs+=($!)
   fi

@@ -37,9 +37,9 @@ options:
     description:
       - How much TLS is asked for, as libpq's C(sslmode). Only V(verify-ca) and V(verify-full) tell the right server
         from another one.
+      - Left out, it is V(verify-full) with O(ca_cert), and V(prefer) without.
     type: str
     choices: [disable, allow, prefer, require, verify-ca, verify-full]
-    default: prefer
   ca_cert:
     description:
       - File with the certificate authorities that the server's certificate is checked against.

@@ -24,7 +24,7 @@ def login_spec() -> ArgSpec:
             "login_user": {"type": "str"},
             "login_password": {"type": "str", "no_log": True},
             "login_db": {"type": "str", "default": "postgres"},
-            "ssl_mode": {"type": "str", "choices": list(SSL_MODES), "default": "prefer"},
+            "ssl_mode": {"type": "str", "choices": list(SSL_MODES)},
             "ca_cert": {"type": "path"},
             "ssl_cert": {"type": "path"},
             "ssl_key": {"type": "path"},
@@ -54,7 +54,8 @@ def connection(params: Mapping[str, Any], wanted: tuple[str, ...]) -> Options:
         deadline=params["deadline"],
         connect_timeout=params["connect_timeout"],
         tls={
-            "sslmode": params["ssl_mode"],
+            # Who names an authority wants the server checked against it; libpq by itself would only try.
+            "sslmode": params["ssl_mode"] or ("verify-full" if params["ca_cert"] else "prefer"),
             "sslrootcert": params["ca_cert"],
             "sslcert": params["ssl_cert"],
             "sslkey": params["ssl_key"],

@@ -66,12 +66,13 @@ def flat(evidence: Any, before: str = "") -> Iterator[tuple[str, str]]:
     """Pairs of key and text; lists of plain values are joined, deeper ones are numbered."""
     if isinstance(evidence, Mapping):
         for key, value in evidence.items():
-            yield from flat(value, "%s.%s" % (before, key) if before else str(key))
+            name = clean(str(key))
+            yield from flat(value, "%s.%s" % (before, name) if before else name)
     elif isinstance(evidence, (list, tuple)):
         if all(not isinstance(value, (Mapping, list, tuple)) for value in evidence):
             texts = [_text(value) for value in evidence if value is not None]
             if texts:
-                long = any(len(text) > 40 for text in texts)
+                long = any(len(text) > 40 for text in texts) or "lines" in before or "log" in before
                 yield before, ("\n" if long else ", ").join(texts)
         else:
             for place, value in enumerate(evidence, 1):

@@ -8,74 +8,106 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .text import number, plural
+from .looks import Look
+from .text import listed, number, plural
 
 FACTS: Mapping[str, Sequence[Sequence[str]]] = {
-    "morning.dashboard": (("endpoints_ok", "endpoints_total", "endpoints answer as they should"),),
     "morning.services": (
         ("pods_ready", "pods_total", "pods ready"),
         ("endpoints_ok", "endpoints_total", "endpoints answer"),
     ),
-    "morning.replication": (("standbys_streaming", "standbys_expected", "standbys stream"),),
-    "morning.utilization": (("nodes_ready", "nodes_total", "nodes ready"),),
+    "morning.replication": (("standbys_streaming", "standbys_expected", "standbys streaming"),),
+    "morning.utilization": (
+        ("nodes_ready", "nodes", "nodes ready"),
+        ("connections_used", "connections_usable", "connections used"),
+    ),
 }
-"""Item -> pairs of facts (good of all) that its headline tells, added up over all systems."""
+"""Item -> pairs of facts (so many of so many) that its headline tells, added up over all systems."""
+
+SHARES: Mapping[str, Sequence[Sequence[str]]] = {
+    "morning.utilization": (("cpu_percent", "CPU"), ("memory_percent", "memory")),
+}
+"""Item -> facts in percent, of which the highest of all systems is told."""
+
+ANSWERS = ("k8s.api", "postgres.reachable")
+"""Checks whose finding means that a whole system does not answer."""
 
 
 def headline(
     item: str,
-    facts: Iterable[Mapping[str, Any]],
+    looks: Sequence[Look],
     findings: Sequence[Mapping[str, Any]],
-    counts: Mapping[str, int],
+    rows: Sequence[Mapping[str, Any]],
     causes: int,
 ) -> str:
     """The headline of an item that was looked at.
 
-    :param facts: of the systems that answer this item.
-    :param findings: of this item.
-    :param counts: objects, checks, systems, unseen.
+    :param looks: that answer this item; what was recorded is told apart from what is live.
+    :param findings: of this item; rows: its coverage.
     :param causes: how many causes explain all its findings.
     """
-    told = _told(item, list(facts))
-    bad = [one for one in findings if one["status"] != "ok"]
     words = []
-    if bad:
-        kinds = [
-            plural(sum(1 for one in bad if one["status"] == status), status, status)
-            for status in ("critical", "unknown", "warning")
-        ]
-        kinds = [word for word in kinds if not word.startswith("0 ")]
+    counts = tally(findings)
+    kinds = [plural(counts[status], status, status) for status in ("critical", "unknown", "warning") if counts[status]]
+    if kinds:
         words.append(", ".join(kinds))
-        if causes and causes < len(bad):
+        if causes < len(findings):
             words[0] += " from %s" % plural(causes, "cause")
-    words.extend(told)
-    if counts["unseen"]:
-        words.append("%s not seen" % plural(counts["unseen"], "check"))
+    live = [look for look in looks if look.mode == "live"]
+    recorded = [look for look in looks if look.mode == "recorded"]
+    if item == "morning.dashboard" and live:
+        words.append(_answering(live))
+    words += _told(item, [look.facts for look in live])
+    if recorded:
+        told = _told(item, [look.facts for look in recorded])
+        if item == "morning.dashboard":
+            told = [_answering(recorded)]
+        words.append("recorded: %s" % (", ".join(told) or listed(look.name for look in recorded)))
+    words += _not_seen(rows)
     if not words:
+        checks, systems = {row["check"] for row in rows}, {row["system"] for row in rows}
+        objects = sum(row["objects"] for row in rows)
         words.append(
             "%s on %s, %s looked at"
-            % (
-                plural(counts["checks"], "check"),
-                plural(counts["systems"], "system"),
-                plural(counts["objects"], "object"),
-            )
+            % (plural(len(checks), "check"), plural(len(systems), "system"), plural(objects, "object"))
         )
     return "; ".join(words)
 
 
-def _told(item: str, facts: list[Mapping[str, Any]]) -> list[str]:
+def _not_seen(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    unseen = [row for row in rows if not row["seen"]]
+    seen = {row["system"] for row in rows if row["seen"]}
+    dead = list(dict.fromkeys(row["system"] for row in unseen if row["system"] not in seen))
+    partly = [row for row in unseen if row["system"] in seen]
+    words = ["%s not seen" % listed(dead)] if dead else []
+    if partly:
+        words.append("%s not seen on %s" % (plural(len(partly), "check"), listed(row["system"] for row in partly)))
+    return words
+
+
+def _told(item: str, facts: Sequence[Mapping[str, Any]]) -> list[str]:
     told = []
-    for good_key, all_key, words in FACTS.get(item, ()):
+    for part_key, all_key, words in FACTS.get(item, ()):
         pairs = [
-            (one[good_key], one[all_key])
+            (one[part_key], one[all_key])
             for one in facts
-            if _is_count(one.get(good_key)) and _is_count(one.get(all_key))
+            if _is_count(one.get(part_key)) and _is_count(one.get(all_key))
         ]
-        if pairs and sum(pair[1] for pair in pairs):
-            told.append(
-                "%s of %s %s" % (number(sum(pair[0] for pair in pairs)), number(sum(pair[1] for pair in pairs)), words)
-            )
+        if sum(pair[1] for pair in pairs):
+            part, every = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
+            told.append("%s of %s %s" % (number(part), number(every), words))
+    for key, words in SHARES.get(item, ()):
+        shares = [one[key] for one in facts if isinstance(one.get(key), (int, float))]
+        if shares:
+            told.append("%s %s %%" % (words, number(max(shares))))
     return told
+
+
+def _answering(looks: Sequence[Look]) -> str:
+    silent = [
+        look for look in looks if any(one["check"] in ANSWERS and one["object"] == look.name for one in look.findings)
+    ]
+    return "%d of %s" % (len(looks) - len(silent), "%s answer" % plural(len(looks), "system"))
 
 
 def _is_count(value: Any) -> bool:

@@ -56,7 +56,7 @@ def build(
     for one in findings:
         one["caused_by"] = causes.caused_by.get(one["fingerprint"])
     explained = _explained(findings, causes)
-    findings = _ordered(findings, explained)
+    findings = _ordered(findings, explained, {one["fingerprint"]: where.mark(one).rank for one in findings})
     rows = _rows(looks, checks)
     by_item = _checks_by_item(items, checks)
     return {
@@ -150,15 +150,17 @@ def _explained(findings: Iterable[Mapping[str, Any]], causes: Causes) -> dict[st
     return explained
 
 
-def _ordered(findings: list[dict[str, Any]], explained: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def _ordered(
+    findings: list[dict[str, Any]], explained: Mapping[str, Sequence[str]], ranks: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """Worst first; among equals what explains most first; what is explained directly after its cause."""
     known = {one["fingerprint"]: one for one in findings}
     symptoms = {name for names in explained.values() for name in names}
 
-    def key(one: Mapping[str, Any]) -> tuple[int, int, str, str]:
+    def key(one: Mapping[str, Any]) -> tuple[int, int, int, str, str]:
         names = explained.get(one["fingerprint"], ())
         heaviest = max([badness(one["status"]), *(badness(known[name]["status"]) for name in names)])
-        return (-heaviest, -len(names), one["check"], one["object"])
+        return (-heaviest, -len(names), ranks[one["fingerprint"]], one["check"], one["object"])
 
     ordered: list[dict[str, Any]] = []
     for one in sorted(findings, key=key):
@@ -213,12 +215,15 @@ def _item(
     counts["ok"] = max(counts["objects"] - len(bad), 0)
     counts["checks"] = len({row["check"] for row in mine if row["seen"]})
     counts["unseen"] = len(unseen)
-    facts = [look.facts for look in looks if look.name in systems and look.error is None]
+    sources = [
+        look
+        for look in looks
+        if look.error is None
+        and any(row["module"] == look.capability.module and row["system"] == look.name for row in mine)
+    ]
     line: dict[str, Any] = {"id": item.id, "title": item.title, "short": item.short, "runbook": item.runbook}
     if not own:
-        line.update(
-            state="skipped", status=NOT_COVERED, headline="no check of this collection answers it yet: look yourself"
-        )
+        line.update(state="skipped", status=NOT_COVERED, headline="no check answers it yet: look yourself")
     elif not mine:
         reason = "left out of this run: %s" % listed(left_out) if left_out else "no system of the inventory answers it"
         line.update(state="skipped", status=NOT_COVERED, headline=reason)
@@ -229,7 +234,7 @@ def _item(
     else:
         roots = {causes.root(one["fingerprint"]) for one in bad}
         status = worst([*(one["status"] for one in bad), *(UNKNOWN for _row in unseen)])
-        line.update(state="done", status=status, headline=headline(item.id, facts, bad, counts, len(roots)))
+        line.update(state="done", status=status, headline=headline(item.id, sources, bad, mine, len(roots)))
     line["counts"] = counts
     line["findings"] = [one["fingerprint"] for one in bad]
     line["proof"] = _proof(own, mine)

@@ -20,12 +20,48 @@ OUTAGES: tuple[str, ...] = (
     "endpoint.status",
     "endpoint.content",
     "endpoint.steady",
+    "k8s.container_start",
+    "k8s.crash_loop",
+    "k8s.failed_mount",
+    "k8s.image_pull",
+    "k8s.init_stuck",
+    "k8s.liveness",
+    "k8s.missing_config",
+    "k8s.oom_killed",
+    "k8s.readiness",
+    "k8s.replica_failure",
+    "k8s.service_endpoints",
+    "k8s.service_port",
+    "k8s.unschedulable",
+    "postgres.connections",
     "postgres.reachable",
 )
-"""Checks whose critical finding takes a component away from those that need it."""
+"""Checks whose critical finding takes a component away from those that need it.
 
-SYMPTOMS: tuple[str, ...] = ("endpoint.*",)
-"""Checks that may ask about the effect of something else that is broken."""
+Not here: what is bad for the component alone (bloat, a stuck rollout beside healthy old pods, an unused index).
+"""
+
+SYMPTOMS: tuple[str, ...] = (
+    "endpoint.*",
+    "k8s.crash_loop",
+    "k8s.init_stuck",
+    "k8s.liveness",
+    "k8s.readiness",
+    "k8s.rollout",
+    "k8s.service_endpoints",
+    "k8s.statefulset_wedged",
+    "postgres.receiver",
+    "postgres.replication_lag",
+    "postgres.replication_lag_bytes",
+    "postgres.slot",
+    "postgres.slot_retention",
+    "postgres.standby",
+    "postgres.standby_reply",
+)
+"""Checks that may be asking about the effect of something else that is broken.
+
+Not here: what nobody else can cause (an image that cannot be pulled, a Secret that is missing, no room on any node).
+"""
 
 _OUTSIDE = 100
 # Objects that belong to a service although they carry more than its name: auth-service-hpa, auth-service-tls.
@@ -68,7 +104,7 @@ class Map:
         """What cause-finding needs to know about a finding."""
         check = str(finding["check"])
         registered = self.checks.get(check)
-        component, location, anywhere = self._place(check, str(finding["object"]))
+        component, location, anywhere = self._place(finding)
         rank = registered.rank if registered else 50
         return Mark(
             fingerprint=str(finding["fingerprint"]),
@@ -86,18 +122,20 @@ class Map:
 
     def service(self, finding: Mapping[str, Any]) -> str | None:
         """The service or system of the catalogue that a finding is about."""
-        component = self._place(str(finding["check"]), str(finding["object"]))[0]
+        component = self._place(finding)[0]
         return component.split("/", 1)[0] if component else None
 
-    def _place(self, check: str, obj: str) -> tuple[str | None, str | None, bool]:
-        parts = obj.split("/")
+    def _place(self, finding: Mapping[str, Any]) -> tuple[str | None, str | None, bool]:
+        parts = str(finding["object"]).split("/")
         look = self.looks.get(parts[0])
-        system = check.split(".", 1)[0]
+        system = str(finding["check"]).split(".", 1)[0]
         if system == "k8s":
             return self._workload(parts), parts[0], False
         if system == "endpoint":
             name = parts[1] if len(parts) > 1 else ""
-            known = look.services.get(name, name) if look else name
+            evidence = finding.get("evidence")
+            told = evidence.get("service") if isinstance(evidence, Mapping) else None
+            known = (look.services.get(name) if look else None) or str(told or name)
             return (known if known in self.namespaces else None), (look.location if look else None), False
         if look is None or not look.component:
             return None, None, True

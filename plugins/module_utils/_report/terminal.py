@@ -39,7 +39,7 @@ def render(
     """
     columns = max(60, min(columns, 140))
     top = [*header(report, paint, columns), "", *items(report, paint, columns)]
-    bottom = [*_coverage(report, paint, columns), *_recorded(report, paint, columns)]
+    bottom = [*_coverage(report, paint, columns, verbose), *_recorded(report, paint, columns)]
     if path:
         bottom.append("%s%s" % (pad("report", _LABEL), path))
     room = None if verbose else max(SCREEN - len(top) - len(bottom) - 2, 8)
@@ -71,11 +71,15 @@ def header(report: Mapping[str, Any], paint: Paint, columns: int) -> list[str]:
 
 
 def seen(cover: Mapping[str, Any]) -> str:
-    """``seen 97 % of 6 items, 2 items not covered``."""
+    """``seen 97 % of 6 items, 2 not covered``."""
     share = "nothing" if cover["share"] is None else "%s %%" % number(cover["share"])
-    missing = cover["items_total"] - cover["items_covered"]
-    text = "seen %s of %s" % (share, plural(cover["items_covered"], "item"))
-    return "%s (%d not covered)" % (text, missing) if missing else text
+    if cover["items_covered"] == cover["items_total"]:
+        return "seen %s" % share
+    return "seen %s of %d items, %d not covered" % (
+        share,
+        cover["items_covered"],
+        cover["items_total"] - cover["items_covered"],
+    )
 
 
 def items(report: Mapping[str, Any], paint: Paint, columns: int) -> list[str]:
@@ -135,7 +139,7 @@ def _fit(
             lines += block
             continue
         short = True
-        if room is not None and len(lines) + 1 + (1 if waiting else 0) <= room:
+        if len(lines) + 1 + (1 if waiting or left else 0) <= (room or 0):
             lines.append(block[0])
         else:
             left += group
@@ -221,7 +225,7 @@ def _explains(cause: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], 
     return lines
 
 
-def _coverage(report: Mapping[str, Any], paint: Paint, columns: int) -> list[str]:
+def _coverage(report: Mapping[str, Any], paint: Paint, columns: int, verbose: bool) -> list[str]:
     cover = report["coverage"]
     numbers = {item["id"]: place for place, item in enumerate(report["items"], 1)}
     texts = []
@@ -238,8 +242,8 @@ def _coverage(report: Mapping[str, Any], paint: Paint, columns: int) -> list[str
     texts += ["%s: %s" % (one["system"], one["reason"]) for one in cover["no_module"]]
     if cover["left_out"]:
         texts.append("left out of this run: %s" % listed(cover["left_out"], 6))
-    if len(texts) > 6 and columns < 1000:
-        texts = [*texts[:5], "and %d more reasons, in the report" % (len(texts) - 5)]
+    if not verbose and len(texts) > 6:
+        texts = [*texts[:5], "and %d more reasons (-v or the page shows all)" % (len(texts) - 5)]
     return _labelled("not seen", texts, columns, "purple", paint)
 
 

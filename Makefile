@@ -88,6 +88,7 @@ docs-check: ## Is the documentation of all plugins and roles right, down to the 
 
 .PHONY: docs
 docs: ## Write the generated pages anew: checks, faults
+	@$(VENV)/bin/python tools/generate_checks_doc.py
 	@$(VENV)/bin/python tests/lab/faults.py list --write >/dev/null
 
 SITE := .cache/site

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,13 +17,18 @@ FACTS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pods_ready", "pods_total", "pods ready"),
         ("endpoints_ok", "endpoints_total", "endpoints answer"),
     ),
-    "morning.replication": (("standbys_streaming", "standbys_expected", "standbys streaming"),),
+    "morning.replication": (("standbys", "standbys", "standbys streaming"),),
     "morning.utilization": (
         ("nodes_ready", "nodes", "nodes ready"),
         ("connections_used", "connections_usable", "connections used"),
     ),
 }
-"""Item -> pairs of facts (so many of so many) that its headline tells, added up over all systems."""
+"""Item -> pairs of facts (so many of so many) that its headline tells, added up over all systems.
+
+One name twice is a fact that is such a pair by itself: ``2 of 2``.
+"""
+
+_PAIR = re.compile(r"(\d+) of (\d+)")
 
 SHARES: Mapping[str, Sequence[Sequence[str]]] = {
     "morning.utilization": (("cpu_percent", "CPU"), ("memory_percent", "memory")),
@@ -88,16 +94,15 @@ def _not_seen(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _told(item: str, facts: Sequence[Mapping[str, Any]]) -> list[str]:
     told = []
     for part_key, all_key, words in FACTS.get(item, ()):
-        pairs = [
-            (one[part_key], one[all_key])
-            for one in facts
-            if _is_count(one.get(part_key)) and _is_count(one.get(all_key))
-        ]
+        found = [_pair(one.get(part_key), one.get(all_key)) for one in facts]
+        pairs = [pair for pair in found if pair is not None]
         if sum(pair[1] for pair in pairs):
             part, every = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
             told.append("%s of %s %s" % (number(part), number(every), words))
     for key, words in SHARES.get(item, ()):
-        shares = [one[key] for one in facts if isinstance(one.get(key), (int, float))]
+        shares = [
+            one[key] for one in facts if isinstance(one.get(key), (int, float)) and not isinstance(one[key], bool)
+        ]
         if shares:
             told.append("%s %s %%" % (words, number(max(shares))))
     return told
@@ -110,8 +115,13 @@ def _answering(looks: Sequence[Look]) -> str:
     return "%d of %s" % (len(looks) - len(silent), "%s answer" % plural(len(looks), "system"))
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _pair(part: Any, every: Any) -> tuple[int, int] | None:
+    if isinstance(part, str):
+        match = _PAIR.fullmatch(part)
+        return (int(match.group(1)), int(match.group(2))) if match else None
+    if isinstance(part, int) and isinstance(every, int) and not isinstance(part, bool):
+        return part, every
+    return None
 
 
 def tally(findings: Iterable[Mapping[str, Any]]) -> dict[str, int]:

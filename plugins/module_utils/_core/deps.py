@@ -32,7 +32,7 @@ def need(name: str, minimum: str, package: str = "") -> Any:
             "the Python library %s >= %s is needed: %s. Install it for the interpreter that runs this module "
             "(python -m pip install '%s>=%s'), or set ansible_python_interpreter" % (package, minimum, error, package, minimum)
         ) from error
-    found = str(getattr(module, "__version__", "0"))
+    found = str(getattr(module, "__version__", None) or _packaged(package))
     if _parts(found) < _parts(minimum):
         raise MissingLibrary(
             "the Python library %s >= %s is needed, found %s at %s" % (package, minimum, found, getattr(module, "__file__", "?"))
@@ -40,5 +40,17 @@ def need(name: str, minimum: str, package: str = "") -> Any:
     return module
 
 
+def _packaged(package: str) -> str:
+    """The version that the package's metadata give, for libraries that do not say it themselves."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
 def _parts(version: str) -> Tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    """Always three numbers, so that 3 is not older than 3.0."""
+    parts = [int(part) for part in re.findall(r"\d+", version)[:3]]
+    return tuple(parts + [0] * (3 - len(parts)))

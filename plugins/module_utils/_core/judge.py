@@ -87,7 +87,8 @@ class Judge:
         status = line.status(value) if line.enabled else OK
         if ceiling is not None and STATUSES.index(status) > STATUSES.index(ceiling):
             status = ceiling
-        self._keep(check, obj, status, title, value, evidence, remedy, caused_by)
+        # NaN is no JSON, and no number.
+        self._keep(check, obj, status, title, value if value == value else None, evidence, remedy, caused_by)
         return status
 
     def report(

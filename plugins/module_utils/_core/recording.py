@@ -47,7 +47,9 @@ def write(path: str, recording: Recording) -> None:
         "recorded_at": recording.recorded_at,
         "observation": redact(recording.observation),
     }
-    raw = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # Half a surrogate pair, as in a log line that was cut, becomes the escape that JSON has for it.
+    raw = text.encode("utf-8", "backslashreplace")
     if path.endswith(".gz"):
         raw = gzip.compress(raw, mtime=0)
     folder = os.path.dirname(os.path.abspath(path))

@@ -10,19 +10,24 @@ from typing import Any, List, Pattern, Tuple
 
 MARK = "[redacted]"
 
+# Names that end like this, however they begin: PGPASSWORD, clientSecret, x-api-key.
+_WORDS = r"password|passwd|passphrase|secret|token|(?:api|access|private|secret)[_-]?key"
 _SECRET_KEY = re.compile(
-    r"(?i)(^|[_\-.])(password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization|cookie|client[_-]?key[_-]?data)s?$"
+    r"(?i)(?:%s|(?:^|[_\-.])pwd|credential|authorization|cookie|client[_-]?key[_-]?data)s?$" % _WORDS
 )
+# Under such a name a number is a secret, too; a number of tokens is a count.
+_PASSWORD_KEY = re.compile(r"(?i)(?:password|passwd|passphrase|(?:^|[_\-.])pwd)$")
 _TEXT: List[Tuple[Pattern[str], str]] = [
-    # scheme://user:password@host
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://[^\s:/@]*):([^\s@/]+)@"), r"\1:%s@" % MARK),
+    # scheme://user:password@host; the last @ ends the password, so that one with an @ in it does not leak its end
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,30}://[^\s:/@]*):([^\s/\"',]+)@"), r"\1:%s@" % MARK),
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/\-]{8,}=*"), r"\1 %s" % MARK),
     (re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"), MARK),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), MARK),
     (
         re.compile(
-            r"""(?ix)(["']?\b[\w.\-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)["']?\s*(?:=|:|=>)\s*)
-            (?:"[^"\n]*"|'[^'\n]*'|[^\s,;&"'}\])]+)"""
+            r"""(?ix)((?:%s)["']?\s*(?:=>|=|:)\s*)
+            (?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s,;&"'}\])]+)"""
+            % _WORDS
         ),
         r"\1%s" % MARK,
     ),
@@ -43,13 +48,23 @@ def redact(data: Any) -> Any:
     if isinstance(data, str):
         return redact_text(data)
     if isinstance(data, dict):
-        return {key: _redact_value(key, value) for key, value in data.items()}
+        clean = {key: _redact_value(key, value) for key, value in data.items()}
+        if isinstance(data.get("name"), str) and "value" in data:
+            # How Kubernetes writes environment variables, and others write headers.
+            clean["value"] = _redact_value(data["name"], data["value"])
+        return clean
     if isinstance(data, (list, tuple)):
         return [redact(value) for value in data]
     return data
 
 
 def _redact_value(key: Any, value: Any) -> Any:
-    if isinstance(key, str) and isinstance(value, (str, bytes)) and value and _SECRET_KEY.search(key):
+    if not isinstance(key, str) or not value or isinstance(value, bool):
+        return redact(value)
+    if isinstance(value, (str, bytes)) and _SECRET_KEY.search(key):
         return MARK
+    if isinstance(value, (int, float)) and _PASSWORD_KEY.search(key):
+        return MARK
+    if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value) and _SECRET_KEY.search(key):
+        return [MARK for _ in value]
     return redact(value)

@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from .check import BELOW, Check
 from .errors import OptionError
-from .finding import CRITICAL, OK, WARNING
+from .finding import CRITICAL, OK, UNKNOWN, WARNING
 
 _KEYS = ("target", "alert", "enabled", "overrides")
 _OVERRIDE_KEYS = ("match", "target", "alert", "enabled")
@@ -32,7 +32,9 @@ class Threshold:
     enabled: bool = True
 
     def status(self, value: float) -> str:
-        """Judge a number."""
+        """Judge a number. NaN, which compares as neither good nor bad, was not measured: unknown."""
+        if value != value:
+            return UNKNOWN
         if self._past(value, self.alert):
             return CRITICAL
         if self.target is None:
@@ -96,7 +98,7 @@ def merge(layers: Iterable[Optional[Mapping[str, Any]]]) -> Mapping[str, Any]:
             if not isinstance(entry, Mapping):
                 raise OptionError("thresholds: %s: want {target, alert}, got %r" % (name, entry))
             known = merged.setdefault(name, {})
-            overrides = list(known.get("overrides", ())) + list(entry.get("overrides", ()))
+            overrides = list(known.get("overrides") or ()) + list(entry.get("overrides") or ())
             known.update(entry)
             if overrides:
                 known["overrides"] = overrides

@@ -140,7 +140,7 @@ def pod(number: int) -> dict[str, Any]:
 
 
 def serve(number: int, whole: bool) -> None:
-    """An API server with so many pods and nothing else. It makes pages, or (whole) ignores the limit as a cache does."""
+    """An API server with so many pods and nothing else. With `whole` it ignores the limit, as a cache does."""
     step = number if whole else PAGE
     pages: dict[str, tuple[bytes, bytes]] = {}
     total = 0

@@ -163,7 +163,7 @@ def _side_by_side(tasks: list[Task], client: Client, found: dict[str, Any], erro
                 done.put((name, run(), None))
             except LookError as error:
                 done.put((name, None, error))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a thread must answer, or it is waited for
                 done.put((name, None, LookError("other", f"{type(error).__name__}: {error}")))
 
     for _number in range(min(_WORKERS, len(tasks))):

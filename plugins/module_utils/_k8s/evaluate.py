@@ -134,7 +134,7 @@ def _answers(observation: Doc, judge: Judge) -> bool:
                 judge.target,
                 "%s cannot be looked at: %s" % (judge.target, text(error, "text")),
                 evidence,
-                remedy="check host, authority and credentials of the kubeconfig: kubectl --context {target} auth whoami",
+                remedy="check address, authority and credentials: kubectl --context {target} auth whoami",
             )
         return False
     errors = mapping(observation, "errors")

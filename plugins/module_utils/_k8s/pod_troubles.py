@@ -51,7 +51,7 @@ _PULL_CAUSES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         "unreachable",
         "the registry cannot be reached",
         re.compile(
-            r"(?i)no such host|connection refused|timeout|deadline exceeded|no route|unreachable|x509|handshake|EOF|dial tcp"
+            r"(?i)no such host|refused|timeout|deadline exceeded|no route|unreachable|x509|handshake|EOF|dial tcp"
         ),
     ),
 )

@@ -99,8 +99,8 @@ def workloads(look: Look) -> None:
 def _measure(spec: Doc, container: Doc, resource: str) -> tuple[float, dict[str, Any], bool] | None:
     """Share in percent, evidence, and whether it is of the limit; None where there is nothing to compare with.
 
-    A request is the scheduler's measure, and using more of it is no fault in itself. So without a limit the share is that
-    of twice the request.
+    A request is the scheduler's measure, and using more of it is no fault in itself. So without a limit the share is
+    that of twice the request.
     """
     used = quantity(mapping(container, "usage").get(resource))
     values = spec.get(resource)

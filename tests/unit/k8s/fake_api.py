@@ -86,9 +86,14 @@ class FakeApi:
         if path.endswith("/log"):
             parts = path.split("/")
             key = f"{parts[4]}/{parts[6]}/{query['container'][0]}"
-            return (200, self.logs[key].encode()) if key in self.logs else self.status(400, "previous terminated container not found")
+            if key not in self.logs:
+                return self.status(400, "previous terminated container not found")
+            return 200, self.logs[key].encode()
         if path.endswith("/events"):
-            return self.listing("Event", [one for one in self.events if one["involvedObject"]["namespace"] == path.split("/")[4]], query)
+            namespace = path.split("/")[4]
+            return self.listing(
+                "Event", [one for one in self.events if one["involvedObject"]["namespace"] == namespace], query
+            )
         for kind in KINDS:
             inner = path[len(kind.path) + 1 :].split("/") if path.startswith(kind.path + "/") else []
             if inner == [kind.plural] or (len(inner) == 3 and inner[0] == "namespaces" and inner[2] == kind.plural):
@@ -108,7 +113,8 @@ class FakeApi:
             return self.status(410, "The provided continue parameter is too old")
         end = begin + self.page if self.page else len(found)
         meta = {"resourceVersion": "7", "continue": str(end)} if end < len(found) else {"resourceVersion": "7"}
-        return 200, json.dumps({"kind": kind + "List", "apiVersion": "v1", "metadata": meta, "items": found[begin:end]}).encode()
+        body = {"kind": kind + "List", "apiVersion": "v1", "metadata": meta, "items": found[begin:end]}
+        return 200, json.dumps(body).encode()
 
     @staticmethod
     def status(code: int, message: str) -> tuple[int, bytes]:

@@ -33,8 +33,12 @@ chown --reference="$root/opt" "$root/opt/nexus-cos"
 chroot "$root" chown nexus-cos: /var/log/nexus-cos
 printf 'ops ALL=(ALL) NOPASSWD: ALL\n' > "$root/etc/sudoers.d/ops"
 chmod 0440 "$root/etc/sudoers.d/ops"
+# PAM and sudo complain at each login about what a container cannot have: the journal is to hold what matters
+: > "$root/etc/default/locale"
+sed -i 's/ user_readenv=1//' "$root/etc/pam.d/sshd"
+printf 'Set disable_coredump false\n' > "$root/etc/sudo.conf"
 # what needs hardware, a network of its own or the internet has no place in a container
-systemctl --root="$root" --quiet mask systemd-firstboot.service systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-networkd.service \
+systemctl --root="$root" --quiet mask systemd-firstboot.service systemd-machine-id-commit.service systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-networkd.service \
   systemd-timesyncd.service systemd-logind.service getty@.service console-getty.service systemd-remount-fs.service \
   dev-hugepages.mount sys-fs-fuse-connections.mount sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
   systemd-binfmt.service systemd-modules-load.service modprobe@.service systemd-sysctl.service apt-daily.timer apt-daily-upgrade.timer \

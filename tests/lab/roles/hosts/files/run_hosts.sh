@@ -10,7 +10,7 @@ start() {
   local host=$1 name=$prefix-$1
   podman run --detach --replace --name "$name" --hostname "$host" --systemd=always --network "ns:/run/netns/$name" --no-hosts --cgroup-parent "/$prefix/$host" \
     --stop-signal SIGRTMIN+3 --log-driver k8s-file --log-opt "path=$lab/log/$host.log" --label "nexuscos-lab=$(basename "$rootfs")" \
-    --volume "$lab/ssh/$host:/etc/ssh/lab:ro" --volume "$lab/etc/$host/hosts:/etc/hosts:ro" \
+    --volume "$lab/ssh/$host:/etc/ssh/lab:ro" --volume "$lab/etc/$host/hosts:/etc/hosts:ro" --volume "$lab/etc/$host/machine-id:/etc/machine-id:ro" \
     --volume "$lab/etc/$host/service.unit:/etc/systemd/system/nexus-cos-$2.service:ro" \
     --rootfs "$rootfs:O" /sbin/init > /dev/null
   for _ in $(seq 100); do # until systemd answers

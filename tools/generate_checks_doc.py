@@ -26,13 +26,13 @@ HEAD = """# Checks
 
 <!-- Made by `make docs` from plugins/module_utils/_*/checks.py. Change it there. -->
 
-Every question that the collection can answer. A check looks at objects and answers with findings; how a finding reads is told in
-[Reading the report](reading-the-report.md), how thresholds are changed in [Thresholds](thresholds.md), and how each check is
-tripped on purpose in [Faults](faults.md).
+Every question that the collection can answer. A check looks at objects and answers with findings; how a finding reads
+is told in [Reading the report](reading-the-report.md), how thresholds are changed in [Thresholds](thresholds.md), and
+how each check is tripped on purpose in [Faults](faults.md).
 
-**ok up to target, warning between, critical past alert.** Where small values are bad, the other way round. *Worst* is the worst
-status that a finding of the check can have; a system that cannot be asked makes a check unknown, never ok. The smaller the *rank*,
-the nearer is a finding to a cause: see [Causes](reading-the-report.md#causes).
+**ok up to target, warning between, critical past alert.** Where small values are bad, the other way round. *Worst* is
+the worst status that a finding of the check can have; a system that cannot be asked makes a check unknown, never ok. The
+smaller the *rank*, the nearer is a finding to a cause: see [Causes](reading-the-report.md#causes).
 """
 
 

@@ -25,7 +25,6 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PR
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.observe import now_iso
 from ansible_collections.nexuscos.ops.plugins.module_utils._report import html, markdown, store, terminal
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import (
-    CAPABILITIES,
     GROUPS,
     OPTIONS,
     Look,
@@ -140,7 +139,7 @@ def _write(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, st
 def _gather(task_vars: Mapping[str, Any]) -> tuple[list[Look], list[str], dict[str, str]]:
     """One look for every system and module that this run had to look at; what was left out; what nothing looks at."""
     hostvars, groups = task_vars["hostvars"], task_vars["groups"]
-    members = {name: [host for host in groups.get(name, ())] for name in GROUPS}
+    members = {name: list(groups.get(name, ())) for name in GROUPS}
     hosts = list(dict.fromkeys(host for name in GROUPS for host in members[name]))
     in_play = set(task_vars.get("ansible_play_hosts_all") or ())
     looks: list[Look] = []
@@ -163,13 +162,14 @@ def _gather(task_vars: Mapping[str, Any]) -> tuple[list[Look], list[str], dict[s
 
 
 def _describe(look: Look, variables: Any) -> None:
-    """What the inventory says about a system; a variable that cannot be templated is a wrong option, and named as such."""
+    """What the inventory says about a system. A variable that cannot be templated is a wrong option."""
     names = ("nexuscos_system", "nexuscos_cluster", "nexuscos_expected_standbys", "nexuscos_endpoints")
     values: dict[str, Any] = {}
     for name in names:
         try:
             values[name] = _plain(_variable(variables, name))
-        except Exception as error:  # noqa: BLE001 - templating raises what it likes, and the report must come all the same
+        # Templating raises what it likes, and the report must come all the same.
+        except Exception as error:  # noqa: BLE001
             look.error = (OPTIONS, "%s: %s" % (name, error))
     group = look.capability.group
     if values.get("nexuscos_system") and group != "clusters":
@@ -192,7 +192,8 @@ def _describe(look: Look, variables: Any) -> None:
 
 
 def _variable(variables: Any, name: str) -> Any:
-    return variables[name] if name in variables else None
+    # Not get(): older versions of Ansible hand out variables as something that is no full mapping.
+    return variables[name] if name in variables else None  # noqa: SIM401
 
 
 def _plain(value: Any) -> Any:

@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
             "procedure": given["procedure"],
             "id": "%s-%s-%s" % (given["procedure"], stamp(started), secrets.token_hex(2)),
             "started": started,
-            # The same clock for all processes of a machine, and never set back: only good for the difference at the end.
+            # One clock for all processes of a machine, and never set back: good for the difference at the end.
             "clock": time.monotonic(),
         }
         return {**result, "changed": False, "run": run}

@@ -27,8 +27,9 @@ short_description: A checklist that fills while a procedure runs
 version_added: 0.1.0
 author: Nexus COS operations (@nexuscos)
 description:
-  - Shows the items of a procedure of this collection, such as P(nexuscos.ops.daily_morning#playbook), while its systems are looked at.
-    On a terminal the lines are redrawn in place; in a log there is one line for each system that is done, without escape sequences.
+  - Shows the items of a procedure of this collection, such as C(nexuscos.ops.daily_morning), while its systems are
+    looked at. On a terminal the lines are redrawn in place; in a log there is one line for each system that is done, without
+    escape sequences.
   - Errors of tasks are shown in full, with what to do about them.
   - The report itself is printed by M(nexuscos.ops.run_report), below any callback, so that a log of AWX has it, too.
   - For playbooks that are no procedure, and with C(-vv) and more, it is P(ansible.builtin.default#callback).
@@ -227,10 +228,10 @@ def _what_to_do(host: str, data: dict[str, Any]) -> str:
 
 def _parts(result: Any) -> tuple[Any, str, dict[str, Any]]:
     """Task, host name and return values of a result, by the names of old and new ansible-core."""
-    task = getattr(result, "task", None) or result._task
-    host = getattr(result, "host", None) or result._host
+    task = getattr(result, "task", None) or result._task  # noqa: SLF001
+    host = getattr(result, "host", None) or result._host  # noqa: SLF001
     data = getattr(result, "result", None)
-    return task, host.get_name(), data if data is not None else result._result
+    return task, host.get_name(), data if data is not None else result._result  # noqa: SLF001
 
 
 def _systems(play: Any) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -238,7 +239,7 @@ def _systems(play: Any) -> tuple[dict[str, list[str]], dict[str, str]]:
     manager = play.get_variable_manager()
     systems: dict[str, list[str]] = {}
     engines: dict[str, str] = {}
-    for host in manager._inventory.get_hosts(play.hosts):
+    for host in manager._inventory.get_hosts(play.hosts):  # noqa: SLF001
         name = host.get_name()
         systems[name] = [group.get_name() for group in host.get_groups()]
         if "databases" in systems[name]:

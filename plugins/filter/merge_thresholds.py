@@ -19,9 +19,10 @@ short_description: Lay the threshold layers of an inventory over one another
 version_added: 0.1.0
 author: Nexus COS operations (@nexuscos)
 description:
-  - Merges mappings of check id to C({target, alert, enabled, overrides}). Later layers win key by key; overrides add up.
-  - The roles use it for C(nexuscos_thresholds), C(nexuscos_thresholds_group) and C(nexuscos_thresholds_host), because Ansible itself
-    would take one of the three and drop the others.
+  - Merges mappings of check id to C({target, alert, enabled, overrides}). Later layers win key by key,
+    overrides add up.
+  - The roles use it for C(nexuscos_thresholds), C(nexuscos_thresholds_group), C(nexuscos_thresholds_host) and
+    C(nexuscos_thresholds_run). Ansible itself would take one layer and drop the others.
 options:
   _input:
     description: The layers, the most general first. An empty layer is skipped.

@@ -15,8 +15,8 @@ description:
   - Gathers what the observing roles kept for every host of the play, finds causes, and prints the report.
   - Writes C(report.json), C(report.md) and C(report.html) under C(<dir>/<procedure>/<UTC time>/), and lets
     C(<dir>/<procedure>/latest) lead there.
-  - Fails after that where O(fail_on) says so, where the files could not be written, and, whatever O(fail_on) says, where a
-    system was not looked at because of a wrong option.
+  - Fails after that where O(fail_on) says so, where the files could not be written, and, whatever O(fail_on) says,
+    where a system was not looked at because of a wrong option.
   - Run it once, in a play over the same hosts as the looks, with the C(linear) strategy.
 options:
   procedure:

@@ -19,7 +19,7 @@ def layout(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     :param nodes: the report's `services`: name, kind, depends_on, status.
     """
-    needs = {node["name"]: [one for one in node["depends_on"]] for node in nodes}
+    needs = {node["name"]: list(node["depends_on"]) for node in nodes}
     known = {
         node["name"]: node
         for node in nodes

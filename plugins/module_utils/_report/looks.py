@@ -12,7 +12,7 @@ from typing import Any
 from .text import clean
 
 OPTIONS = "options"
-"""The module, or Ansible before it, refused an option, a variable or a file of the user: the job fails whatever else it found."""
+"""The module, or Ansible before it, refused an option, a variable or a file of the user: the job fails in any case."""
 CRASHED = "crashed"
 UNREACHABLE = "unreachable"
 TIMEOUT = "timeout"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report as data: what report.json holds (docs/schemas/report-1.schema.json) and what every renderer reads. Pure."""
+"""The report as data: what report.json holds (docs/schemas/report-1.schema.json), what renderers read. Pure."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def _system(look: Look, findings: Sequence[Mapping[str, Any]], rows: Sequence[co
 def _services(
     findings: Sequence[Mapping[str, Any]], where: Map, services: Mapping[str, Any], systems: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """The nodes of the dependency map with what was found on them, in the order of the catalogue: systems, then services."""
+    """The nodes of the dependency map with what was found on them: systems, then services."""
     by_node: dict[str, list[Mapping[str, Any]]] = {}
     for one in findings:
         node = where.service(one)

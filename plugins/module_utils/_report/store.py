@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where reports are kept: <folder>/<procedure>/<UTC time>/ and <folder>/<procedure>/latest. Never half a report under a good name."""
+"""Reports in <folder>/<procedure>/<UTC time>/ and `latest` beside them. Never half a report under a good name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StoreError(Exception):
 
 
 def stamp(started: str) -> str:
-    """The name of a report's folder, from the ISO time in UTC at which the run began: ``2026-11-22T06-00-00Z``."""
+    """The name of a report's folder, from the time at which the run began: ``2026-11-22T06-00-00Z``."""
     return started.replace(":", "-")
 
 
@@ -42,7 +42,8 @@ def write(folder: str, procedure: str, name: str, files: Mapping[str, str], keep
         temporary = tempfile.mkdtemp(prefix=".writing-", dir=base)
         for file, text in files.items():
             _write_file(os.path.join(temporary, file), text)
-        os.chmod(temporary, 0o755)
+        # mkdtemp makes what only its owner may enter; a report is for the whole team.
+        os.chmod(temporary, 0o755)  # noqa: S103
         _sync(temporary)
         final = _move(temporary, base, name)
         temporary = ""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report for a terminal or a log: what to know first, first; at most a hundred columns and, without -v, one screen."""
+"""The report for a terminal or a log: what matters first; a hundred columns and, without -v, one screen."""
 
 from __future__ import annotations
 
@@ -121,12 +121,10 @@ def _findings(report: Mapping[str, Any], paint: Paint, columns: int, room: int |
         else:
             block = _block(one, paint, columns, room is None, [])
         blocks.append((block, group))
-    return _fit(blocks, paint, columns, room)
+    return _fit(blocks, paint, room)
 
 
-def _fit(
-    blocks: Sequence[tuple[list[str], list[Mapping[str, Any]]]], paint: Paint, columns: int, room: int | None
-) -> list[str]:
+def _fit(blocks: Sequence[tuple[list[str], list[Mapping[str, Any]]]], paint: Paint, room: int | None) -> list[str]:
     """As many blocks as there is room for; then single lines; then only their number."""
     lines: list[str] = []
     left: list[Mapping[str, Any]] = []
@@ -161,7 +159,7 @@ def _fit(
 def _groups(
     findings: Iterable[Mapping[str, Any]], causes: Mapping[str, Any], fold: bool
 ) -> list[list[Mapping[str, Any]]]:
-    """Findings of one check and status stand together where there are more than two, so that twenty do not hide a third kind."""
+    """More than two findings of one check and status stand together, so that twenty of a kind hide no other."""
     groups: dict[Any, list[Mapping[str, Any]]] = {}
     for one in findings:
         alone = not fold or one["fingerprint"] in causes

@@ -9,6 +9,7 @@ import random
 from typing import Any
 
 import pytest
+
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.causes import Mark, find_causes, strongly_connected
 
 

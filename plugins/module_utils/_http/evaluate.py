@@ -29,7 +29,7 @@ _STAGE_OF_PHASE = {
     "redirect": checks.REDIRECT,
 }
 # No byte of an answer: for who asks, the endpoint is as dead as one that refuses.
-_SILENT = ("timeout", "closed", "reset")
+_SILENT = {"tls": ("timeout",), "answer": ("timeout", "closed", "reset")}
 
 _SENTENCES = {
     ("dns", "not_found"): "%s cannot be reached: its name is not in the DNS",
@@ -202,7 +202,7 @@ def _verdict(endpoint: Endpoint, sample: Sample) -> str | None:
     """The check that a sample fails, None for a good one."""
     error = sample["error"]
     if error is not None:
-        if error["phase"] == "answer" and error["kind"] in _SILENT and not error["more"].get("first_bytes"):
+        if error["kind"] in _SILENT.get(error["phase"], ()) and not error["more"].get("first_bytes"):
             return checks.REACHABLE
         return _STAGE_OF_PHASE[error["phase"]]
     if not expected(endpoint["status"], sample["status"] or 0):

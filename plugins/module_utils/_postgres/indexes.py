@@ -66,7 +66,7 @@ def _unused(case: Case, database: str, row: Row) -> None:
     case.value(
         "unused_index",
         case.name(database, name),
-        round(max(seconds, 0.0) / _DAY, 1),
+        round(max(seconds, 0.0) / _DAY, 4),
         f"index {name} in {database} ({words.size(_bytes(case, row))}) {since}{note}",
         {"table": text(row, "table_name"), "bytes": _bytes(case, row), "standbys": standbys},
         case.psql(f"DROP INDEX CONCURRENTLY {name}", database),

@@ -109,7 +109,8 @@ def _behind(case: Case, name: str, row: Row) -> float:
         outstanding = number(row, "unflushed_bytes")
     outstanding = max(outstanding or 0.0, amount(row, "unsent_bytes"))
     lag = amount(row, "replay_lag_s") if outstanding > 0 else 0.0
-    patience = (case.measure("wal_sender_timeout") or _SENDER_TIMEOUT) / 2
+    # It asks after half of wal_sender_timeout; where that is long or off, a standby speaks by itself every ten seconds.
+    patience = min(case.measure("wal_sender_timeout") or _SENDER_TIMEOUT, _SENDER_TIMEOUT) / 2
     if silent is not None and silent > patience:
         lag = max(lag, silent)
     lag = round(lag, 2)

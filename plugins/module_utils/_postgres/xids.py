@@ -144,8 +144,8 @@ def judge_ages(case: Case) -> None:
             if age is None:
                 continue
             share = words.percent(max(age, 0.0), _RANGE)
-            # Below its own limit autovacuum has no reason to come, wherever the lines are drawn.
-            ceiling = OK if forced is not None and age <= forced else None
+            # Below its own limit autovacuum has no reason to come. That excuse ends half way to the end.
+            ceiling = OK if forced is not None and age <= min(forced, _RANGE / 2) else None
             case.value(
                 check,
                 case.name(text(row, "database")),

@@ -31,8 +31,8 @@ is told in [Reading the report](reading-the-report.md), how thresholds are chang
 how each check is tripped on purpose in [Faults](faults.md).
 
 **ok up to target, warning between, critical past alert.** Where small values are bad, the other way round. *Worst* is
-the worst status that a finding of the check can have; a system that cannot be asked makes a check unknown, never ok. The
-smaller the *rank*, the nearer is a finding to a cause: see [Causes](reading-the-report.md#causes).
+the worst status that a finding of the check can have; a system that cannot be asked makes a check unknown, never ok.
+The smaller the *rank*, the nearer is a finding to a cause: see [Causes](reading-the-report.md#causes).
 """
 
 

@@ -28,8 +28,8 @@ version_added: 0.1.0
 author: Nexus COS operations (@nexuscos)
 description:
   - Shows the items of a procedure of this collection, such as C(nexuscos.ops.daily_morning), while its systems are
-    looked at. On a terminal the lines are redrawn in place; in a log there is one line for each system that is done, without
-    escape sequences.
+    looked at. On a terminal the lines are redrawn in place. In a log there is one line for each system that is done,
+    without escape sequences.
   - Errors of tasks are shown in full, with what to do about them.
   - The report itself is printed by M(nexuscos.ops.run_report), below any callback, so that a log of AWX has it, too.
   - For playbooks that are no procedure, and with C(-vv) and more, it is P(ansible.builtin.default#callback).

@@ -10,8 +10,8 @@ from typing import Any
 
 from .._core.causes import strongly_connected
 
-WIDTH, HEIGHT = 168, 22
-GAP_X, GAP_Y = 62, 8
+WIDTH, HEIGHT = 170, 24
+GAP_X, GAP_Y = 26, 8
 
 
 def layout(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -20,11 +20,8 @@ def layout(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     :param nodes: the report's `services`: name, kind, depends_on, status.
     """
     needs = {node["name"]: list(node["depends_on"]) for node in nodes}
-    known = {
-        node["name"]: node
-        for node in nodes
-        if needs[node["name"]] or any(node["name"] in one for one in needs.values())
-    }
+    needed = {need for one in needs.values() for need in one}
+    known = {node["name"]: node for node in nodes if needs[node["name"]] or node["name"] in needed or node["findings"]}
     if not known:
         return {"width": 0, "height": 0, "nodes": [], "edges": []}
     depth = _depths({name: [one for one in needs[name] if one in known] for name in known})

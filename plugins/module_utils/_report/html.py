@@ -11,7 +11,7 @@ from typing import Any
 from .evidence import flat, value_line
 from .graph import HEIGHT, WIDTH, layout
 from .terminal import seen
-from .text import clean, duration, number, plural, when
+from .text import clean, duration, listed, number, plural, when
 
 STATUSES = ("critical", "unknown", "warning")
 
@@ -48,6 +48,7 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
         if name not in symptoms:
             cause = causes.get(name)
             card["explains"] = [shown[one] for one in cause["explains"] if one in shown] if cause else []
+            card["victims"] = listed((one["object"].rsplit("/", 1)[-1] for one in card["explains"]), 4)
             card["ties"] = [shown[one] for one in cause["tied_with"] if one in shown] if cause else []
             cards.append(card)
     graph = layout(report["services"])

@@ -132,8 +132,11 @@ def _never_came(look: Look) -> dict[str, Any]:
         status=UNKNOWN,
         title=look.error_title,
         evidence={"kind": kind, "error": redact(text)},
-        remedy="run it again for this system alone: ansible-playbook nexuscos.ops.daily_morning --limit '%s' -vvv"
-        % look.name,
+        remedy=(
+            "mend this in the inventory (variables of %s, or of its groups); until then the job fails" % look.name
+            if kind == OPTIONS
+            else "look at it alone, in full: ansible-playbook nexuscos.ops.daily_morning --limit '%s' -vvv" % look.name
+        ),
         runbook="daily:system-health-verification",
         fingerprint=fingerprint(OBSERVED, name),
     )

@@ -19,15 +19,15 @@ class StoreError(Exception):
 
 
 def stamp(started: str) -> str:
-    """The name of a report's folder, from the time at which the run began: ``2026-11-22T06-00-00Z``."""
+    """Name of a report's folder, from the time at which the run began: ``2026-11-22T06-00-00Z``."""
     return started.replace(":", "-")
 
 
 def write(folder: str, procedure: str, name: str, files: Mapping[str, str], keep: int = 0) -> str:
     """Write the files of one report and let `latest` lead to them.
 
-    Everything is written and synced under a temporary name, renamed, and only then does `latest` move, in one step. A run
-    that is killed leaves `latest` as it was.
+    Everything is written and synced under a temporary name, renamed, and only then does `latest` move, in one step.
+    A run that is killed leaves `latest` as it was.
 
     :param folder: `nexuscos_report_dir`; made where it is missing.
     :param name: from :func:`stamp`; where it is taken already a number is added.

@@ -12,7 +12,7 @@ from .check import Check
 from .errors import OptionError
 from .finding import CRITICAL, OK, STATUSES, UNKNOWN, Finding, fingerprint, sort_findings, worst
 from .redact import redact
-from .threshold import Thresholds, nearest
+from .threshold import Thresholds, is_nan, nearest
 
 _MAX_EVIDENCE_TEXT = 2000
 
@@ -88,7 +88,7 @@ class Judge:
         if ceiling is not None and STATUSES.index(status) > STATUSES.index(ceiling):
             status = ceiling
         # NaN is no JSON, and no number.
-        self._keep(check, obj, status, title, value if value == value else None, evidence, remedy, caused_by)
+        self._keep(check, obj, status, title, None if is_nan(value) else value, evidence, remedy, caused_by)
         return status
 
     def report(

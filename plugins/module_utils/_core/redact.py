@@ -66,5 +66,5 @@ def _redact_value(key: Any, value: Any) -> Any:
     if isinstance(value, (int, float)) and _PASSWORD_KEY.search(key):
         return MARK
     if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value) and _SECRET_KEY.search(key):
-        return [MARK for _ in value]
+        return [MARK] * len(value)
     return redact(value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import math
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
@@ -33,7 +34,7 @@ class Threshold:
 
     def status(self, value: float) -> str:
         """Judge a number. NaN, which compares as neither good nor bad, was not measured: unknown."""
-        if value != value:
+        if is_nan(value):
             return UNKNOWN
         if self._past(value, self.alert):
             return CRITICAL
@@ -82,6 +83,11 @@ class Thresholds:
             if fnmatch.fnmatchcase(obj, override["match"]):
                 values.update({key: override[key] for key in ("target", "alert", "enabled") if key in override})
         return Threshold(values["target"], values["alert"], registered.direction, bool(values["enabled"]))
+
+
+def is_nan(value: float) -> bool:
+    """Whether a number is none. (math.isnan fails for whole numbers too large for a float.)"""
+    return isinstance(value, float) and math.isnan(value)
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
@@ -134,7 +140,7 @@ def _pair(check: Check, name: str, entry: Mapping[str, Any], outer: Tuple[Option
     values: List[Optional[float]] = []
     for key, default in zip(("target", "alert"), outer):
         value = entry.get(key, default)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value != value):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or is_nan(value)):
             raise OptionError("thresholds: %s: %s is a number in %s, got %r" % (name, key, check.unit or "its unit", value))
         values.append(value)
     target, alert = values

@@ -65,7 +65,7 @@ def collect(endpoints: Sequence[Endpoint], deadline: float, slow_ms: Callable[[s
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for place in range(len(endpoints)):
         waiting.put(place)
-    taken: list[list[dict[str, Any]]] = [[] for _ in endpoints]
+    taken: list[list[dict[str, Any]]] = [[] for _endpoint in endpoints]
     finished = [False] * len(endpoints)
     all_done = threading.Event()
     lock = threading.Lock()
@@ -96,7 +96,7 @@ def collect(endpoints: Sequence[Endpoint], deadline: float, slow_ms: Callable[[s
                 if not left[0]:
                     all_done.set()
 
-    for _ in range(min(len(endpoints), MOST_THREADS)):
+    for _thread in range(min(len(endpoints), MOST_THREADS)):
         threading.Thread(target=work, daemon=True).start()
     if endpoints:
         all_done.wait(max(end + 0.05 - time.monotonic(), 0))

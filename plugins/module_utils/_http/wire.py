@@ -157,7 +157,7 @@ def send(
         if scheme == "https":
             name = endpoint.server_name or host
             try:
-                sock = handshake(sock, contexts.get(endpoint), name, deadline)
+                sock = wrapped = handshake(sock, contexts.get(endpoint), name, deadline)
             except Failure as failure:
                 exchange.clock("tls", began)
                 failure.more["server_name"] = name
@@ -165,9 +165,8 @@ def send(
                     failure.more["certificate"] = inspect(address, name, deadline)
                 raise
             began = exchange.clock("tls", began)
-            assert isinstance(sock, ssl.SSLSocket)
-            cipher = sock.cipher()
-            exchange.tls = {"version": sock.version(), "cipher": cipher[0] if cipher else None}
+            cipher = wrapped.cipher()
+            exchange.tls = {"version": wrapped.version(), "cipher": cipher[0] if cipher else None}
         _converse(sock, (host, port), method, path, headers, body, deadline, endpoint.max_body, exchange, began)
     finally:
         sock.close()

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab is what it says, asked with other people's tools: psql, redis-cli, openssl, curl, ssh, ip. Wants a lab that is up."""
+"""The lab is what it says, asked with other people's tools: psql, redis-cli, openssl, curl, ssh, ip. Wants a lab that
+is up."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LAB = Path(os.environ.get("NEXUSCOS_LAB_DIR") or ROOT / ".lab")
 DOMAIN = "nexuscos.example.com"
 ALERTS = {
-    "HighErrorRate", "HighLatency", "ServiceDown", "HighCPU", "HighMemory", "DiskSpaceLow", "DatabaseConnectionsHigh", "PodCrashLooping",
+    "HighErrorRate", "HighLatency", "ServiceDown", "PodCrashLooping", "HighCPU", "HighMemory", "DiskSpaceLow",
+    "DatabaseConnectionsHigh",
 }  # fmt: skip
 
 
@@ -48,7 +50,9 @@ def secrets() -> dict[str, Any]:
 def env() -> dict[str, str]:
     """The environment that `make -s lab-env` gives to any tool, as a shell reads it."""
     printed = run("make", "-s", "-C", str(ROOT), "lab-env").stdout
-    assert all(line.startswith("export ") for line in printed.splitlines()), "lab-env prints export lines and nothing else"
+    assert all(line.startswith("export ") for line in printed.splitlines()), (
+        "lab-env prints export lines and nothing else"
+    )
     shown = run("bash", "-euo", "pipefail", "-c", 'eval "$1"; env -0', "bash", printed).stdout
     return dict(entry.split("=", 1) for entry in shown.split("\0") if "=" in entry)
 
@@ -126,14 +130,21 @@ def test_the_application_reaches_its_rows_over_verified_tls(env: dict[str, str])
         ("nexus_backup", "backup", "DELETE FROM auth.users"),
     ],
 )
-def test_roles_have_least_rights(env: dict[str, str], secrets: dict[str, Any], user: str, secret: str, sql: str) -> None:
+def test_roles_have_least_rights(
+    env: dict[str, str], secrets: dict[str, Any], user: str, secret: str, sql: str
+) -> None:
     done = psql(env, sql, check=False, PGUSER=user, PGPASSWORD=secrets["postgres"][secret])
     assert done.returncode != 0
     assert "permission denied" in done.stderr or "must be owner" in done.stderr
 
 
 def test_roles_can_do_their_work(env: dict[str, str], secrets: dict[str, Any]) -> None:
-    psql(env, "SELECT count(*) FROM pg_stat_replication", PGUSER="nexus_monitor", PGPASSWORD=secrets["postgres"]["monitor"])
+    psql(
+        env,
+        "SELECT count(*) FROM pg_stat_replication",
+        PGUSER="nexus_monitor",
+        PGPASSWORD=secrets["postgres"]["monitor"],
+    )
     dump = env | {"PGUSER": "nexus_backup", "PGPASSWORD": secrets["postgres"]["backup"]}
     assert "COPY auth.users" in run("pg_dump", "-t", "auth.users", env=dump).stdout
 
@@ -146,15 +157,17 @@ def test_two_standbys_stream_through_their_slots(lab: dict[str, Any], env: dict[
     shown = superuser(
         lab,
         "db1",
-        "SELECT slot_name, state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) < 16777216 FROM pg_replication_slots s"
-        " JOIN pg_stat_replication r ON r.pid = s.active_pid ORDER BY 1",
+        "SELECT slot_name, state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) < 16777216"
+        " FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid ORDER BY 1",
     )
     assert shown.splitlines() == ["db2|streaming|t", "db3|streaming|t"]
     mark = f"mark-{time.time_ns()}"
     psql(env, f"INSERT INTO platform.jobs (service, payload, run_at, done_at) VALUES ('{mark}', '{{}}', now(), now())")
     for name in ("db2", "db3"):
         for _attempt in range(50):
-            seen = psql(env, f"SELECT count(*) FROM platform.jobs WHERE service = '{mark}'", PGHOST=address(lab, name)).stdout.strip()
+            seen = psql(
+                env, f"SELECT count(*) FROM platform.jobs WHERE service = '{mark}'", PGHOST=address(lab, name)
+            ).stdout.strip()
             if seen == "1":
                 break
             time.sleep(0.1)
@@ -166,8 +179,8 @@ def test_two_standbys_stream_through_their_slots(lab: dict[str, Any], env: dict[
 
 def test_the_primary_is_set_up_as_one_that_matters(lab: dict[str, Any]) -> None:
     wanted = {
-        "data_checksums": "on", "archive_mode": "on", "max_connections": "200", "password_encryption": "scram-sha-256", "ssl": "on",
-        "fsync": "on", "full_page_writes": "on", "autovacuum": "on",
+        "data_checksums": "on", "archive_mode": "on", "max_connections": "200", "password_encryption": "scram-sha-256",
+        "ssl": "on", "fsync": "on", "full_page_writes": "on", "autovacuum": "on",
     }  # fmt: skip
     for name, value in wanted.items():
         assert superuser(lab, "db1", f"SHOW {name}") == value
@@ -190,17 +203,20 @@ def test_wal_is_really_archived(lab: dict[str, Any]) -> None:
 
 def test_a_second_major_version_is_there(lab: dict[str, Any], env: dict[str, str], secrets: dict[str, Any]) -> None:
     more = {"PGHOST": address(lab, "db4"), "PGDATABASE": "analytics", "PGUSER": "nexus_monitor", "PGSSLMODE": "disable"}
-    assert psql(env, "SHOW server_version_num", PGPASSWORD=secrets["postgres"]["monitor"], **more).stdout.startswith("16")
+    assert psql(env, "SHOW server_version_num", PGPASSWORD=secrets["postgres"]["monitor"], **more).stdout.startswith(
+        "16"
+    )
     assert psql(env, "SHOW server_version_num").stdout.startswith("15")
 
 
 # --- Redis, MongoDB ---------------------------------------------------------------------------------------------------
 
 
-def redis(lab: dict[str, Any], password: str, *command: str, machine: str = "redis1", port: int = 6379, user: str = "default") -> str:
-    base = ("redis-cli", "-h", address(lab, machine), "-p", str(port), "--user", user, "--raw") if user != "default" else (
-        "redis-cli", "-h", address(lab, machine), "-p", str(port), "--raw"
-    )  # fmt: skip
+def redis(
+    lab: dict[str, Any], password: str, *command: str, machine: str = "redis1", port: int = 6379, user: str = "default"
+) -> str:
+    who = () if user == "default" else ("--user", user)  # a Sentinel knows no users
+    base = ("redis-cli", "-h", address(lab, machine), "-p", str(port), *who, "--raw")
     return run(*base, *command, env=dict(os.environ, REDISCLI_AUTH=password)).stdout
 
 
@@ -242,11 +258,13 @@ def test_the_document_store_speaks_the_protocol(env: dict[str, str]) -> None:
 # --- edge -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [DOMAIN, *(f"{part}.{DOMAIN}" for part in ("api", "monitoring", "prometheus", "logs", "status"))])
+@pytest.mark.parametrize(
+    "name", [DOMAIN, *(f"{part}.{DOMAIN}" for part in ("api", "monitoring", "prometheus", "logs", "status"))]
+)
 def test_each_public_name_has_a_certificate_of_the_lab_ca(lab: dict[str, Any], name: str) -> None:
     shown = run(
-        "openssl", "s_client", "-connect", f"{address(lab, 'edge1')}:443", "-servername", name, "-verify_hostname", name, "-CAfile", lab["ca"],
-        "-verify_return_error", "-brief",
+        "openssl", "s_client", "-connect", f"{address(lab, 'edge1')}:443", "-servername", name,
+        "-verify_hostname", name, "-CAfile", lab["ca"], "-verify_return_error", "-brief",
         check=False,
     )  # fmt: skip
     assert "Verification: OK" in shown.stderr, shown.stderr
@@ -254,15 +272,23 @@ def test_each_public_name_has_a_certificate_of_the_lab_ca(lab: dict[str, Any], n
 
 
 def test_a_name_that_is_not_ours_gets_no_handshake(lab: dict[str, Any]) -> None:
-    shown = run("openssl", "s_client", "-connect", f"{address(lab, 'edge1')}:443", "-servername", "other.example.com", check=False)
+    shown = run(
+        "openssl",
+        "s_client",
+        "-connect",
+        f"{address(lab, 'edge1')}:443",
+        "-servername",
+        "other.example.com",
+        check=False,
+    )
     assert shown.returncode != 0
     assert "unrecognized name" in shown.stderr
 
 
 def curl(lab: dict[str, Any], name: str, path: str) -> tuple[int, str]:
     shown = run(
-        "curl", "-s", "--noproxy", "*", "--cacert", lab["ca"], "--resolve", f"{name}:443:{address(lab, 'edge1')}", "-w", "\n%{http_code}",
-        f"https://{name}{path}",
+        "curl", "-s", "--noproxy", "*", "--cacert", lab["ca"], "--resolve", f"{name}:443:{address(lab, 'edge1')}",
+        "-w", "\n%{http_code}", f"https://{name}{path}",
     ).stdout  # fmt: skip
     body, _newline, status = shown.rpartition("\n")
     return int(status), body
@@ -275,7 +301,19 @@ def test_the_edge_answers_proxies_and_says_what_is_not_there(lab: dict[str, Any]
         status, body = curl(lab, f"{name}.{DOMAIN}", "/")
         assert status == 501
         assert json.loads(body)["status"] == "not configured"
-    plain = run("curl", "-s", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "-H", f"Host: {DOMAIN}", f"http://{address(lab, 'edge1')}/x")
+    plain = run(
+        "curl",
+        "-s",
+        "--noproxy",
+        "*",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code} %{redirect_url}",
+        "-H",
+        f"Host: {DOMAIN}",
+        f"http://{address(lab, 'edge1')}/x",
+    )
     assert plain.stdout == f"301 https://{DOMAIN}/x"
 
 
@@ -310,7 +348,15 @@ def test_a_host_is_a_machine_with_systemd(lab: dict[str, Any], host: str) -> Non
 
 
 def test_ansible_reaches_the_hosts_by_the_labs_inventory() -> None:
-    shown = run(str(ROOT / ".venv/bin/ansible"), "-i", str(ROOT / "inventories/lab"), "hosts", "-m", "ansible.builtin.ping", "--one-line")
+    shown = run(
+        str(ROOT / ".venv/bin/ansible"),
+        "-i",
+        str(ROOT / "inventories/lab"),
+        "hosts",
+        "-m",
+        "ansible.builtin.ping",
+        "--one-line",
+    )
     assert shown.stdout.count("SUCCESS") == 3
 
 
@@ -329,7 +375,9 @@ def test_prometheus_scrapes_every_system_and_has_the_platforms_rules(env: dict[s
     assert not late
     jobs = sorted(target["labels"]["job"] for target in own)
     assert jobs == ["alertmanager", *["node"] * 3, *["postgres"] * 4, "prometheus", *["redis"] * 2]
-    rules = [rule for group in fetch(env["PROMETHEUS_URL"] + "/api/v1/rules")["data"]["groups"] for rule in group["rules"]]
+    rules = [
+        rule for group in fetch(env["PROMETHEUS_URL"] + "/api/v1/rules")["data"]["groups"] for rule in group["rules"]
+    ]
     assert {rule["name"] for rule in rules} == ALERTS
     assert all(not rule.get("lastError") for rule in rules)
 

@@ -2,7 +2,9 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line of the lab: what `make lab`, `lab-status`, `lab-wait`, `lab-env` and `lab-down` run. Ansible does the work."""
+"""Command line of the lab: what `make lab`, `lab-status`, `lab-wait`, `lab-env` and `lab-down` run. Ansible does the
+work."""
+
 from __future__ import annotations
 
 import argparse
@@ -21,7 +23,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab.py", description=__doc__)
     parser.add_argument("command", choices=["up", "prepare", "status", "env", "wait", "down"])
     parser.add_argument("--nowait", action="store_true", help="up: return when all but Kubernetes is up")
-    parser.add_argument("--only", default="", help="up: these components alone (comma separated); what runs already stays")
+    parser.add_argument(
+        "--only", default="", help="up: these components alone (comma separated); what runs already stays"
+    )
     parser.add_argument("--keep", action="store_true", help="down: keep the data, the logs and the passwords")
     parser.add_argument("--json", action="store_true", help="status: lab.json with what was found out now")
     arguments = parser.parse_args()
@@ -34,7 +38,10 @@ def main() -> int:
         print("lab: %s" % error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nThe lab goes on in the background: `make lab-wait` follows it again, `make lab-down` ends it.", file=sys.stderr)
+        print(
+            "\nThe lab goes on in the background: `make lab-wait` follows it again, `make lab-down` ends it.",
+            file=sys.stderr,
+        )
         return 130
 
 

@@ -1,38 +1,43 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say how far a component of the lab is, and wait for others; runs in the controller, so that it costs next to nothing."""
+"""Say how far a component of the lab is, and wait for others; runs in the controller, so that it costs next to
+nothing."""
+
 from __future__ import annotations
 
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 # in the controller, Ansible does not put a playbook's module_utils on the path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from nexuslab import state  # noqa: E402
+from nexuslab import state
 
 
 class ActionModule(ActionBase):
-    """Options: name (default the host), state, detail, extra (merged into lab.json), requires (components), timeout (s)."""
+    """Options: name (default the host), state, detail, extra (merged into lab.json), requires (components), timeout
+    (s)."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _VALID_ARGS = frozenset(("name", "state", "detail", "extra", "requires", "timeout"))
 
-    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Wait for what is required, then write this component's state."""
-        result: Dict[str, Any] = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         path = Path(variables["lab"]["dir"]) / "lab.json"
         run_id = os.environ.get("NEXUSCOS_LAB_RUN", "")
         name = self._task.args.get("name") or variables["inventory_hostname"]
-        self._wait(path, run_id, list(self._task.args.get("requires") or []), float(self._task.args.get("timeout") or 900))
+        self._wait(
+            path, run_id, list(self._task.args.get("requires") or []), float(self._task.args.get("timeout") or 900)
+        )
         wanted = self._task.args.get("state")
         if wanted:
             change = dict(self._task.args.get("extra") or {})
@@ -43,7 +48,7 @@ class ActionModule(ActionBase):
         return result
 
     @staticmethod
-    def _wait(path: Path, run_id: str, requires: List[str], timeout: float) -> None:
+    def _wait(path: Path, run_id: str, requires: list[str], timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while True:
             components = state.read(path).get("components", {})

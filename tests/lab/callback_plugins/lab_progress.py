@@ -2,18 +2,19 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Progress of `make lab`: one line a step, and the step in lab.json, so that `make lab-status` can tell."""
+
 from __future__ import annotations
 
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from nexuslab import state  # noqa: E402
+from nexuslab import state
 
 DOCUMENTATION = """
 name: lab_progress
@@ -23,7 +24,14 @@ description:
   - Writes each step of each component with its time, and failures with their message.
 """
 # what a component says itself by the action lab_component is worth a line of its own
-QUIET = {"lab_component", "include_role", "ansible.builtin.include_role", "import_role", "set_fact", "ansible.builtin.set_fact"}
+QUIET = {
+    "lab_component",
+    "include_role",
+    "ansible.builtin.include_role",
+    "import_role",
+    "set_fact",
+    "ansible.builtin.set_fact",
+}
 
 
 class CallbackModule(CallbackBase):
@@ -42,10 +50,10 @@ class CallbackModule(CallbackBase):
     def _line(self, component: str, text: str) -> None:
         print("%s  %-11s %s" % (time.strftime("%H:%M:%S", time.gmtime()), component, text), flush=True)
 
-    def _component(self, name: str, part: Dict[str, str]) -> None:
+    def _component(self, name: str, part: dict[str, str]) -> None:
         state.update(self._path, {"components": {name: dict(part, run=self._run)}}, sync=False)
 
-    def v2_playbook_on_start(self, playbook: Any) -> None:
+    def v2_playbook_on_start(self, _playbook: Any) -> None:
         self._started = time.monotonic()
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
@@ -68,9 +76,8 @@ class CallbackModule(CallbackBase):
         host = result.host if hasattr(result, "host") else result._host
         data = result.result if hasattr(result, "result") else result._result
         parts = [str(data.get("msg") or "failed")]
-        for item in data.get("results") or []:
-            if isinstance(item, dict) and item.get("failed"):
-                parts.append(str(item.get("msg") or item.get("stderr") or ""))
+        items = [item for item in data.get("results") or [] if isinstance(item, dict) and item.get("failed")]
+        parts += [str(item.get("msg") or item.get("stderr") or "") for item in items]
         parts += [str(data[key]) for key in ("stderr", "stdout") if data.get(key)]
         text = "\n".join(part.strip() for part in parts if part.strip())
         self._line(host.get_name(), "FAILED  %s: %s" % (task.get_name().rpartition(" : ")[2], text))

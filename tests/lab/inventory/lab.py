@@ -2,7 +2,9 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inventory of the lab's own playbooks: its components as local hosts, and what they need to know as the variable `lab`."""
+"""Inventory of the lab's own playbooks: its components as local hosts, and what they need to know as the variable
+`lab`."""
+
 from __future__ import annotations
 
 import json
@@ -17,7 +19,18 @@ import yaml  # noqa: E402
 from nexuslab import instance, plan, state  # noqa: E402
 
 CHECKOUT = HERE.parents[2]
-COMPONENTS = ["network", "packages", "postgresql", "analytics", "redis", "mongodb", "monitoring", "edge", "hosts", "kubernetes"]
+COMPONENTS = [
+    "network",
+    "packages",
+    "postgresql",
+    "analytics",
+    "redis",
+    "mongodb",
+    "monitoring",
+    "edge",
+    "hosts",
+    "kubernetes",
+]
 
 
 def main() -> None:

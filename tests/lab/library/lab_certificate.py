@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: lab_certificate
 short_description: Certificates of the lab
 description:
-  - Makes the authority when it is not there, and the wanted certificates in C(pki/<name>.crt) and C(pki/<name>.key) of the lab's folder.
+  - Makes the authority when it is not there, and the wanted certificates in C(pki/<name>.crt) and C(pki/<name>.key)
+    of the lab's folder.
     One that has the wanted names, is signed by the authority and is good for 60 more days stays.
 options:
   certificates:
@@ -74,12 +75,16 @@ def main() -> None:
     issued = []
     try:
         with state.locked(folder / "pki"):
-            for name in module.params["authorities"]:
-                if pki.ensure_ca(folder, name, "Nexus COS lab %s" % name.upper(), module.check_mode):
-                    issued.append(name)
-            for wanted in module.params["certificates"]:
-                if pki.ensure_certificate(folder, wanted, module.check_mode):
-                    issued.append(wanted["name"])
+            issued += [
+                name
+                for name in module.params["authorities"]
+                if pki.ensure_ca(folder, name, "Nexus COS lab %s" % name.upper(), module.check_mode)
+            ]
+            issued += [
+                wanted["name"]
+                for wanted in module.params["certificates"]
+                if pki.ensure_certificate(folder, wanted, module.check_mode)
+            ]
     except (OSError, ValueError, KeyError) as error:
         module.fail_json(msg="%s: %s" % (type(error).__name__, error), issued=issued)
     module.exit_json(changed=bool(issued), issued=issued)

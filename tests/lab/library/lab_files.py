@@ -102,9 +102,7 @@ def main():
     )
     written = []
     try:
-        for item in module.params["files"]:
-            if ensure(item, module.check_mode):
-                written.append(item["path"])
+        written += (item["path"] for item in module.params["files"] if ensure(item, module.check_mode))
     except (OSError, KeyError, ValueError) as error:
         module.fail_json(msg=str(error), written=written)
     module.exit_json(changed=bool(written), written=written)

@@ -8,16 +8,21 @@ DOCUMENTATION = r"""
 module: lab_machine
 short_description: Make or remove the machines of the lab
 description:
-  - A machine is a network namespace with one interface on the instance's bridge, an address and routes. The bridge is made first and,
+  - A machine is a network namespace with one interface on the instance's bridge, an address and routes. The bridge is
+    made first and,
     with O(bridge_state=absent), removed last.
 options:
   machines:
     type: dict
     required: true
-    description: Machines by name; each with C(netns), C(address) and C(routes) (a list of C(to), C(via)), as in C(lab.machines).
+    description: Machines by name; each with C(netns), C(address) and C(routes) (a list of C(to), C(via)).
   bridge: {type: str, required: true, description: Name of the instance's bridge.}
   gateway: {type: str, required: true, description: Address of the bridge.}
-  routes: {type: list, elements: dict, default: [], description: Routes of the machine that the lab runs on (C(to), C(via)).}
+  routes:
+    type: list
+    elements: dict
+    default: []
+    description: Routes of the machine that the lab runs on (C(to), C(via)).
   state: {type: str, choices: [present, absent], default: present, description: What is wanted.}
   bridge_state: {type: str, choices: [present, absent], description: What is wanted of the bridge, default as O(state).}
 author: [Nexus COS operations (@nexuscos)]

@@ -10,11 +10,15 @@ short_description: Start, stop and restart the daemons of the lab
 description:
   - The one way in which the lab starts and stops a daemon. A record (process id, start time, digest of command and
     configuration) is kept in C(run/<name>.json) of the lab's folder, so that only what was started here is ever ended.
-  - A process that still runs with the same digest and answers its O(ready) test is left alone; a changed command, surrounding
+  - A process that still runs with the same digest and answers its O(ready) test is left alone; a changed command,
+    surrounding
     or configuration file, or a process that does not answer any more, makes a new one.
-  - Several daemons in one task cost one module run; give them in O(processes). They are started in that order, each when the one before is ready.
+  - Several daemons in one task cost one module run; give them in O(processes). They are started in that order, each
+    when the one before is ready.
 options:
-  name: {type: str, description: Name of the daemon; file name of its record and default name of its log and control group.}
+  name:
+    type: str
+    description: Name of the daemon; file name of its record and default name of its log and control group.
   argv: {type: list, elements: str, description: Program with its arguments. Needed to start.}
   netns: {type: str, description: Network namespace that it runs in (a name under C(/run/netns)).}
   cgroup: {type: str, description: Control group below the instance's own, default the name.}

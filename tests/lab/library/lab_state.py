@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: lab_state
 short_description: Merge one component's part into the lab's state file
 description:
-  - C(lab.json) tells everybody what runs where. Components come up side by side, so each merges its own part under a lock.
+  - C(lab.json) tells everybody what runs where. Components come up side by side, so each merges its own part under a
+    lock.
 options:
   change: {type: dict, required: true, description: Merged deeply into the file; a value of null removes its key.}
   lab_dir: {type: path, description: The lab's folder, default from E(NEXUSCOS_LAB_DIR).}

@@ -2,24 +2,24 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Control groups of the lab: every process of an instance is in one, so that none is missed at the end."""
+
 from __future__ import annotations
 
 import os
 import signal
 import time
 from pathlib import Path
-from typing import List, Set
 
 ROOT = Path("/sys/fs/cgroup")
 # hierarchies of cgroup v1 that account for the lab's processes; the others are left alone
 V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids", "freezer", "systemd")
 
 
-def hierarchies(every: bool = False) -> List[Path]:
+def hierarchies(every: bool = False) -> list[Path]:
     """The mounted hierarchies: one on cgroup v2, some (or every one) on cgroup v1."""
     if (ROOT / "cgroup.controllers").exists():
         return [ROOT]
-    seen: Set[str] = set()
+    seen: set[str] = set()
     result = []
     names = sorted(p.name for p in ROOT.iterdir() if p.is_dir()) if every else list(V1_CONTROLLERS)
     for name in names:
@@ -43,9 +43,9 @@ def join(group: str, pid: int) -> None:
             continue
 
 
-def pids(group: str) -> Set[int]:
+def pids(group: str) -> set[int]:
     """All processes of a group and of the groups below it, in any hierarchy."""
-    found: Set[int] = set()
+    found: set[int] = set()
     for base in hierarchies(every=True):
         top = base / group
         if not top.is_dir():
@@ -87,7 +87,7 @@ def remove(group: str) -> None:
                     continue
 
 
-def _signal(targets: Set[int], number: int) -> None:
+def _signal(targets: set[int], number: int) -> None:
     for pid in targets:
         try:
             os.kill(pid, number)

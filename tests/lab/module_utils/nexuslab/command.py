@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The commands of the lab: prepare, up (with its progress), wait, status, env, down."""
+
 from __future__ import annotations
 
 import argparse
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from . import instance, plan, state, status, teardown
 from .process import start_time
@@ -47,10 +48,12 @@ class Lab:
         self.up_record = lab_dir / "run" / "up.json"
         self.up_log = lab_dir / "log" / "up.log"
 
-    def prepare(self, _arguments: Optional[argparse.Namespace] = None) -> int:
+    def prepare(self, _arguments: argparse.Namespace | None = None) -> int:
         """Everything that the inventory needs before Ansible starts: instance, folders, passwords, lab.json."""
         if os.geteuid() != 0:
-            raise LabError("needs root: it makes network namespaces and control groups. Without root, `make demo` shows the report.")
+            raise LabError(
+                "needs root, for network namespaces and control groups. Without root, `make demo` shows the report."
+            )
         missing = [tool for tool in ("ip", "nsenter", "setpriv") if not shutil.which(tool)]
         if missing:
             raise LabError("needs %s (Debian packages iproute2 and util-linux)" % ", ".join(missing))
@@ -113,8 +116,14 @@ class Lab:
         run = self._running_up()
         if run is None:
             run = self._start_up([name for name in arguments.only.split(",") if name])
-            print("lab %s comes up in the background; log: %s" % (state.read(self.state_file).get("prefix"), self._short(self.up_log)))
-            print("usual seconds (first time/later): " + ", ".join("%s %d/%d" % (n, f, l) for n, (f, l) in USUALLY.items()))
+            print(
+                "lab %s comes up in the background; log: %s"
+                % (state.read(self.state_file).get("prefix"), self._short(self.up_log))
+            )
+            print(
+                "usual seconds (first time/later): "
+                + ", ".join("%s %d/%d" % (name, *seconds) for name, seconds in USUALLY.items())
+            )
         else:
             print("the lab is coming up already; joining")
         return self._follow(run, nowait=arguments.nowait)
@@ -160,11 +169,11 @@ class Lab:
         print("the lab is down; the binary cache stays in %s" % plan.cache_dir())
         return 0
 
-    def _running_up(self) -> Optional[Dict[str, Any]]:
+    def _running_up(self) -> dict[str, Any] | None:
         record = state.read(self.up_record)
         return record if record and record.get("start") == start_time(int(record["pid"])) else None
 
-    def _start_up(self, only: List[str]) -> Dict[str, Any]:
+    def _start_up(self, only: list[str]) -> dict[str, Any]:
         unknown = sorted(set(only) - set(USUALLY))
         if unknown:
             raise LabError("no component %s; there are %s" % (", ".join(unknown), ", ".join(USUALLY)))
@@ -185,14 +194,20 @@ class Lab:
             command += ["--limit", ",".join(["network", "packages", *only])]
         with open(self.up_log, "w") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=str(self.checkout), start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=env,
+                cwd=str(self.checkout),
+                start_new_session=True,
             )
         record = {"pid": process.pid, "start": start_time(process.pid), "run": run_id, "only": only}
         state.write(self.up_record, record)
         self._child = process
         return record
 
-    def _follow(self, run: Dict[str, Any], nowait: bool) -> int:
+    def _follow(self, run: dict[str, Any], nowait: bool) -> int:
         pid, begun = int(run["pid"]), run["start"]
         with open(self.up_log) as log:
             while True:
@@ -208,8 +223,14 @@ class Lab:
                 ours = {name: part for name, part in components.items() if part.get("run") == run["run"]}
                 if not alive:
                     sys.stdout.write(log.read())
-                    if child is not None and child.returncode and not any(p["state"] == "failed" for p in ours.values()):
-                        raise LabError("Ansible ended with status %d; see %s" % (child.returncode, self._short(self.up_log)))
+                    if (
+                        child is not None
+                        and child.returncode
+                        and not any(p["state"] == "failed" for p in ours.values())
+                    ):
+                        raise LabError(
+                            "Ansible ended with status %d; see %s" % (child.returncode, self._short(self.up_log))
+                        )
                     return self._verdict(components)
                 quick = [name for name in run.get("only") or USUALLY if name not in SLOW]
                 if nowait and all(ours.get(name, {}).get("state") in ("up", "failed") for name in quick):
@@ -218,15 +239,18 @@ class Lab:
                     return self._verdict({name: ours[name] for name in quick})
                 time.sleep(0.3)
 
-    def _verdict(self, components: Dict[str, Any]) -> int:
-        bad: List[str] = [name for name in USUALLY if name in components and components[name].get("state") != "up"]
+    def _verdict(self, components: dict[str, Any]) -> int:
+        bad: list[str] = [name for name in USUALLY if name in components and components[name].get("state") != "up"]
         for name in bad:
-            print("%s is %s: %s" % (name, components[name].get("state"), components[name].get("detail")), file=sys.stderr)
+            print(
+                "%s is %s: %s" % (name, components[name].get("state"), components[name].get("detail")), file=sys.stderr
+            )
         if not bad:
-            print("up: %s. `make lab-status` tells where, `make -s lab-env` prints the environment." % ", ".join(components))
+            print(
+                "up: %s. `make lab-status` tells where, `make -s lab-env` prints the environment."
+                % ", ".join(components)
+            )
         return 1 if bad else 0
 
     def _short(self, path: Path) -> str:
         return os.path.relpath(str(path), str(Path.cwd()))
-
-

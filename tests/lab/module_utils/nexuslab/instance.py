@@ -1,13 +1,15 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which instance of the lab this checkout is: sixteen may run on one machine, each with names and addresses of its own."""
+"""Which instance of the lab this checkout is: sixteen may run on one machine, each with names and addresses of its
+own."""
+
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
-from typing import Optional
 
 from . import plan
 
@@ -18,7 +20,7 @@ class NoInstanceLeft(Exception):
     """All instances are taken; the message names who has them."""
 
 
-def current(lab_dir: Path) -> Optional[int]:
+def current(lab_dir: Path) -> int | None:
     """The instance of this checkout: from its state folder, or from the claim that it left on the machine."""
     try:
         number = int((lab_dir / "instance").read_text())
@@ -32,7 +34,7 @@ def current(lab_dir: Path) -> Optional[int]:
     return None
 
 
-def owner(number: int) -> Optional[str]:
+def owner(number: int) -> str | None:
     """The state folder that claims an instance, None when nobody does."""
     try:
         return (CLAIMS / ("%s.owner" % plan.prefix(number))).read_text().strip()
@@ -56,10 +58,8 @@ def claim(lab_dir: Path) -> int:
 
 def release(number: int) -> None:
     """Give an instance back."""
-    try:
+    with contextlib.suppress(OSError):
         (CLAIMS / ("%s.owner" % plan.prefix(number))).unlink()
-    except OSError:
-        pass
 
 
 def _lowest_free() -> int:
@@ -68,8 +68,10 @@ def _lowest_free() -> int:
         holder = owner(number)
         if holder is not None and not os.path.isdir(holder):
             holder = None  # that checkout is gone; its left-overs still count below
-        namespaces = [p for p in Path("/run/netns").glob("%s-*" % name)] if Path("/run/netns").is_dir() else []
+        namespaces = list(Path("/run/netns").glob("%s-*" % name)) if Path("/run/netns").is_dir() else []
         if holder is None and not namespaces and not Path("/sys/class/net", name).exists():
             return number
     holders = ", ".join(sorted(filter(None, (owner(n) for n in range(plan.MAX_INSTANCES)))))
-    raise NoInstanceLeft("all %d instances of the lab are taken (%s): end one with `make lab-down`" % (plan.MAX_INSTANCES, holders))
+    raise NoInstanceLeft(
+        "all %d instances of the lab are taken (%s): end one with `make lab-down`" % (plan.MAX_INSTANCES, holders)
+    )

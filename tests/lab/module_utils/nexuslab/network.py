@@ -2,13 +2,14 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Network of an instance: one bridge, one namespace a machine, plain routes; made and taken away with iproute2."""
+
 from __future__ import annotations
 
 import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 NETNS = Path("/run/netns")
 
@@ -17,7 +18,7 @@ class NetworkError(Exception):
     """A network command failed; the message holds the command and what it said."""
 
 
-def run(*command: str, check: bool = True, stdin: Optional[str] = None) -> str:
+def run(*command: str, check: bool = True, stdin: str | None = None) -> str:
     """Run a command and return what it printed."""
     done = subprocess.run(list(command), input=stdin, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:
@@ -25,26 +26,26 @@ def run(*command: str, check: bool = True, stdin: Optional[str] = None) -> str:
     return done.stdout
 
 
-def _links(netns: Optional[str] = None) -> Dict[str, Dict[str, Any]]:
+def _links(netns: str | None = None) -> dict[str, dict[str, Any]]:
     command = ["ip"] + (["-n", netns] if netns else []) + ["-json", "address", "show"]
     return {link["ifname"]: link for link in json.loads(run(*command) or "[]") if link}
 
 
-def _addresses(link: Dict[str, Any]) -> List[str]:
+def _addresses(link: dict[str, Any]) -> list[str]:
     return ["%s/%s" % (a["local"], a["prefixlen"]) for a in link.get("addr_info", []) if a.get("family") == "inet"]
 
 
-def _routes(netns: Optional[str]) -> Dict[str, str]:
+def _routes(netns: str | None) -> dict[str, str]:
     command = ["ip"] + (["-n", netns] if netns else []) + ["-json", "-4", "route", "show"]
     return {route["dst"]: route.get("gateway", "") for route in json.loads(run(*command) or "[]")}
 
 
-def _wrong_routes(netns: Optional[str], wanted: List[Dict[str, str]]) -> List[Dict[str, str]]:
+def _wrong_routes(netns: str | None, wanted: list[dict[str, str]]) -> list[dict[str, str]]:
     have = _routes(netns)
     return [route for route in wanted if have.get(route["to"]) != route["via"]]
 
 
-def ensure_bridge(name: str, gateway: str, routes: List[Dict[str, str]], check: bool = False) -> bool:
+def ensure_bridge(name: str, gateway: str, routes: list[dict[str, str]], check: bool = False) -> bool:
     """The bridge with the gateway's address and the routes of the machine itself. Returns whether it changed."""
     changed = False
     links = _links()
@@ -77,17 +78,15 @@ def _let_bridge_pass(name: str, check: bool) -> bool:
     except OSError:
         return False
     rules = run("iptables", "-w", "-S", "FORWARD", check=False)
-    if "-P FORWARD ACCEPT" in rules and "-j DROP" not in rules or "--comment %s-lab" % name in rules:
+    if ("-P FORWARD ACCEPT" in rules and "-j DROP" not in rules) or "--comment %s-lab" % name in rules:
         return False
     if not check:
-        run(
-            *("iptables -w -I FORWARD -i %s -o %s -m comment --comment %s-lab -j ACCEPT" % (name, name, name)).split()
-        )
+        run(*("iptables -w -I FORWARD -i %s -o %s -m comment --comment %s-lab -j ACCEPT" % (name, name, name)).split())
     return True
 
 
 def ensure_machine(
-    bridge: str, netns: str, gateway: str, address: str, routes: List[Dict[str, str]], check: bool = False
+    bridge: str, netns: str, gateway: str, address: str, routes: list[dict[str, str]], check: bool = False
 ) -> bool:
     """One machine: namespace, veth pair on the bridge, address, routes. Returns whether it changed."""
     changed = False
@@ -113,10 +112,8 @@ def ensure_machine(
     commands = []
     if "%s/24" % address not in _addresses(links["eth0"]):
         commands.append("address replace %s/24 dev eth0" % address)
-    for link in ("lo", "eth0"):
-        if "UP" not in links[link].get("flags", []):
-            commands.append("link set %s up" % link)
-    wanted = routes + [{"to": "default", "via": gateway}]
+    commands += ["link set %s up" % link for link in ("lo", "eth0") if "UP" not in links[link].get("flags", [])]
+    wanted = [*routes, {"to": "default", "via": gateway}]
     if commands or _wrong_routes(netns, wanted):
         commands += ["route replace %s via %s dev eth0" % (route["to"], route["via"]) for route in wanted]
     peer = _links().get(netns, {})

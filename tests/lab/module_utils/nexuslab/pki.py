@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's certificate authorities and the certificates that they sign; keys are of P-256."""
+
 from __future__ import annotations
 
 import datetime
@@ -9,9 +10,10 @@ import ipaddress
 import os
 import pwd
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -27,7 +29,7 @@ def _now() -> datetime.datetime:
 
 def _name(common_name: str, organization: str = "") -> x509.Name:
     parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)] if organization else []
-    return x509.Name(parts + [x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _put(path: Path, data: bytes, mode: int, owner: str = "") -> None:
@@ -50,7 +52,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def load(pki: Path, name: str) -> Tuple[x509.Certificate, Any]:
+def load(pki: Path, name: str) -> tuple[x509.Certificate, Any]:
     """A certificate and its key from the folder; raises OSError or ValueError when one is absent or broken."""
     certificate = x509.load_pem_x509_certificate((pki / ("%s.crt" % name)).read_bytes())
     key = serialization.load_pem_private_key((pki / ("%s.key" % name)).read_bytes(), password=None)
@@ -88,11 +90,12 @@ def ensure_ca(pki: Path, name: str = "ca", common_name: str = "Nexus COS lab CA"
     return True
 
 
-def ensure_certificate(pki: Path, wanted: Dict[str, Any], check: bool = False) -> bool:
-    """A leaf `<name>.crt`, `<name>.key` with the wanted names, signed by the wanted authority. Returns whether it was made."""
+def ensure_certificate(pki: Path, wanted: dict[str, Any], check: bool = False) -> bool:
+    """A leaf `<name>.crt`, `<name>.key` with the wanted names, signed by the wanted authority. Returns whether it was
+    made."""
     ca, ca_key = load(pki, wanted.get("ca") or "ca")
     subject = _name(wanted.get("common_name") or wanted["name"], wanted.get("organization") or "")
-    alternatives: List[x509.GeneralName] = [x509.DNSName(name) for name in wanted.get("dns") or []]
+    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in wanted.get("dns") or []]
     alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.get("ips") or []]
     owner, mode = wanted.get("owner") or "", int(str(wanted.get("mode") or "0600"), 8)
     if _still_good(pki, wanted["name"], ca, subject, alternatives, owner):
@@ -126,7 +129,7 @@ def ensure_certificate(pki: Path, wanted: Dict[str, Any], check: bool = False) -
 
 
 def _still_good(
-    pki: Path, name: str, ca: x509.Certificate, subject: x509.Name, alternatives: List[x509.GeneralName], owner: str
+    pki: Path, name: str, ca: x509.Certificate, subject: x509.Name, alternatives: list[x509.GeneralName], owner: str
 ) -> bool:
     try:
         found, key = load(pki, name)
@@ -140,7 +143,7 @@ def _still_good(
             and found.not_valid_after_utc > _now() + datetime.timedelta(days=RENEW_BEFORE_DAYS)
             and (not owner or status.st_uid == pwd.getpwnam(owner).pw_uid)
         )
-    except Exception:  # whatever is wrong with it, a new one is the answer
+    except (OSError, ValueError, TypeError, KeyError, InvalidSignature, x509.ExtensionNotFound):
         return False
 
 

@@ -2,14 +2,15 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names, addresses and places of one instance of the lab: pure values, no I/O but reading small files."""
+
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 # machine -> (last octet in net(0), what it is)
-MACHINES: Dict[str, Any] = {
+MACHINES: dict[str, Any] = {
     "cp-east": (11, "control plane of us-east-1"),
     "cp-west": (12, "control plane of us-west-2"),
     "east-a": (13, "node of us-east-1"),
@@ -30,9 +31,9 @@ MACHINES: Dict[str, Any] = {
     "registry": (81, "image registry"),
 }
 # which machine owns which net(k): pods of a node, services of a cluster
-OWNED_NETS: Dict[int, str] = {1: "east-a", 2: "east-b", 3: "west-a", 8: "east-a", 9: "west-a"}
-SERVICE_NETS: Dict[str, int] = {"us-east-1": 8, "us-west-2": 9}
-CLUSTERS: Dict[str, Dict[str, Any]] = {
+OWNED_NETS: dict[int, str] = {1: "east-a", 2: "east-b", 3: "west-a", 8: "east-a", 9: "west-a"}
+SERVICE_NETS: dict[str, int] = {"us-east-1": 8, "us-west-2": 9}
+CLUSTERS: dict[str, dict[str, Any]] = {
     "us-east-1": {"machine": "cp-east", "nodes": ["east-a", "east-b"], "service_net": 8},
     "us-west-2": {"machine": "cp-west", "nodes": ["west-a"], "service_net": 9},
 }
@@ -53,11 +54,11 @@ def prefix(instance: int) -> str:
     return "nx%d" % instance
 
 
-def machines(instance: int) -> Dict[str, Dict[str, Any]]:
+def machines(instance: int) -> dict[str, dict[str, Any]]:
     """All machines of an instance: address, network namespace, routes (to, via) and a description."""
     name = prefix(instance)
     base = net(instance, 0)
-    result: Dict[str, Dict[str, Any]] = {}
+    result: dict[str, dict[str, Any]] = {}
     for machine, (octet, what) in MACHINES.items():
         routes = [
             {"to": "%s.0/24" % net(instance, k), "via": "%s.%d" % (base, MACHINES[owner][0])}
@@ -73,7 +74,7 @@ def machines(instance: int) -> Dict[str, Dict[str, Any]]:
     return result
 
 
-def services(instance: int, catalogue: Dict[str, Dict[str, Any]]) -> Dict[str, Dict[str, Any]]:
+def services(instance: int, catalogue: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Where each service of the catalogue answers: namespace, port, ClusterIP by cluster."""
     return {
         name: {
@@ -85,7 +86,7 @@ def services(instance: int, catalogue: Dict[str, Dict[str, Any]]) -> Dict[str, D
     }
 
 
-def cache_dir(environ: Optional[Dict[str, str]] = None) -> Path:
+def cache_dir(environ: dict[str, str] | None = None) -> Path:
     """Where built binaries and prepared data survive a clean checkout."""
     env = os.environ if environ is None else environ
     base = env.get("XDG_CACHE_HOME") or os.path.join(env.get("HOME") or "/tmp", ".cache")
@@ -97,9 +98,9 @@ def run_dir(instance: int) -> Path:
     return Path("/run/nexuscos-lab") / prefix(instance)
 
 
-def describe(checkout: Path, lab_dir: Path, instance: int, catalogue: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
+def describe(checkout: Path, lab_dir: Path, instance: int, catalogue: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Everything a role of the lab needs to know, as one dictionary (the inventory variable `lab`)."""
-    nets: List[str] = [net(instance, k) for k in range(32)]
+    nets: list[str] = [net(instance, k) for k in range(32)]
     return {
         "instance": instance,
         "prefix": prefix(instance),

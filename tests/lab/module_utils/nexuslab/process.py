@@ -2,8 +2,10 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Start and stop the lab's daemons, and know again what was started."""
+
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,10 +19,9 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from . import cgroup, state
-
 
 STARTED = "--- started by the lab:"
 
@@ -29,7 +30,7 @@ class ProcessError(Exception):
     """A daemon did not do what was asked; the message says which, and ends with the tail of its log."""
 
 
-def start_time(pid: int) -> Optional[int]:
+def start_time(pid: int) -> int | None:
     """Start time of a living process in clock ticks since boot; None when it is gone or a zombie."""
     try:
         fields = Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()
@@ -41,7 +42,7 @@ def start_time(pid: int) -> Optional[int]:
 class Daemon:
     """One daemon: what to run, where, and the record of what runs (`run/<name>.json` of the lab's folder)."""
 
-    def __init__(self, lab_dir: Path, prefix: str, spec: Dict[str, Any]) -> None:
+    def __init__(self, lab_dir: Path, prefix: str, spec: dict[str, Any]) -> None:
         self.spec = spec
         self.name: str = spec["name"]
         self.lab_dir = lab_dir
@@ -57,7 +58,7 @@ class Daemon:
             total.update(Path(path).read_bytes())
         return total.hexdigest()
 
-    def running(self) -> Optional[Dict[str, Any]]:
+    def running(self) -> dict[str, Any] | None:
         """The record when the process that it names still runs, else None."""
         record = state.read(self.record_path)
         pid = record.get("pid")
@@ -109,7 +110,7 @@ class Daemon:
         spec = self.spec
         for folder in (self.record_path.parent, self.log.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        command: List[str] = []
+        command: list[str] = []
         if spec.get("netns"):
             # not `ip netns exec`: that mounts a fresh /sys, without the control groups
             command += ["nsenter", "--net=/run/netns/%s" % spec["netns"], "--"]
@@ -138,7 +139,7 @@ class Daemon:
                 cwd=spec.get("cwd") or "/",
                 env=env,
                 start_new_session=True,
-                preexec_fn=enter_group,
+                preexec_fn=enter_group,  # noqa: PLW1509 (a module has one thread)
             )
         record = {
             "name": self.name,
@@ -152,7 +153,7 @@ class Daemon:
             "stop_signal": spec.get("stop_signal") or "SIGTERM",
         }
         state.write(self.record_path, record)
-        self._child: Optional[subprocess.Popen[bytes]] = process
+        self._child: subprocess.Popen[bytes] | None = process
         return process.pid
 
     def wait_ready(self, pid: int) -> None:
@@ -167,13 +168,16 @@ class Daemon:
             if child is not None:
                 child.poll()  # takes the zombie away
             if start_time(pid) is None:
-                raise ProcessError("%s ended while it was starting; last lines of %s:\n%s" % (self.name, self.log, self.tail()))
+                raise ProcessError(
+                    "%s ended while it was starting; last lines of %s:\n%s" % (self.name, self.log, self.tail())
+                )
             last = _probe(ready, self.spec.get("netns"))
             if not last:
                 return
             if time.monotonic() > deadline:
                 raise ProcessError(
-                    "%s is not ready after %.0f s (%s); last lines of %s:\n%s" % (self.name, timeout, last, self.log, self.tail())
+                    "%s is not ready after %.0f s (%s); last lines of %s:\n%s"
+                    % (self.name, timeout, last, self.log, self.tail())
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
@@ -190,13 +194,11 @@ class Daemon:
 
     @staticmethod
     def _send(pid: int, number: int) -> None:
-        try:
+        with contextlib.suppress(OSError):
             os.kill(pid, number)
-        except OSError:
-            pass
 
 
-def _probe(ready: Dict[str, Any], netns: Optional[str]) -> str:
+def _probe(ready: dict[str, Any], netns: str | None) -> str:
     """Empty when all conditions hold, else what does not."""
     if ready.get("file") and not os.path.exists(ready["file"]):
         return "no file %s" % ready["file"]
@@ -218,11 +220,14 @@ def _probe(ready: Dict[str, Any], netns: Optional[str]) -> str:
     if ready.get("command"):
         command = [str(part) for part in ready["command"]]
         if netns:
-            command = ["nsenter", "--net=/run/netns/%s" % netns, "--"] + command
+            command = ["nsenter", "--net=/run/netns/%s" % netns, "--", *command]
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=15, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
         if done.returncode != 0:
-            return "%s: %s" % (shlex.join(command), (done.stderr or done.stdout).decode(errors="replace").strip()[-300:])
+            return "%s: %s" % (
+                shlex.join(command),
+                (done.stderr or done.stdout).decode(errors="replace").strip()[-300:],
+            )
     return ""

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's state files: read and merged under a lock, written whole or not at all."""
+
 from __future__ import annotations
 
 import fcntl
@@ -9,9 +10,10 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any
 
 SECRETS = {
     "postgres": ["superuser", "nexus", "monitor", "backup", "replication"],
@@ -24,7 +26,7 @@ SECRETS = {
 }
 
 
-def merge(base: Dict[str, Any], change: Dict[str, Any]) -> Dict[str, Any]:
+def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     """A new dictionary: nested dictionaries are merged, a value of None removes its key, all else replaces."""
     result = dict(base)
     for key, value in change.items():
@@ -37,7 +39,7 @@ def merge(base: Dict[str, Any], change: Dict[str, Any]) -> Dict[str, Any]:
     return result
 
 
-def read(path: Path) -> Dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """The file's dictionary; an absent or broken file is an empty one (a crash may have left it so)."""
     try:
         found = json.loads(path.read_text())
@@ -46,7 +48,7 @@ def read(path: Path) -> Dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def write(path: Path, data: Dict[str, Any], mode: int = 0o644, sync: bool = True) -> None:
+def write(path: Path, data: dict[str, Any], mode: int = 0o644, sync: bool = True) -> None:
     """Write whole: to a temporary name, synced (unless it may be lost), then renamed."""
     handle, temporary = tempfile.mkstemp(dir=str(path.parent), prefix=".%s." % path.name)
     try:
@@ -71,7 +73,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def update(path: Path, change: Dict[str, Any], mode: int = 0o644, sync: bool = True) -> bool:
+def update(path: Path, change: dict[str, Any], mode: int = 0o644, sync: bool = True) -> bool:
     """Merge a change into a state file. Returns whether the file is another one now."""
     with locked(path):
         before = read(path)
@@ -82,7 +84,7 @@ def update(path: Path, change: Dict[str, Any], mode: int = 0o644, sync: bool = T
         return True
 
 
-def ensure_secrets(path: Path) -> Dict[str, Any]:
+def ensure_secrets(path: Path) -> dict[str, Any]:
     """Make the passwords that are not there yet; those that are there stay."""
     with locked(path):
         found = read(path)

@@ -2,32 +2,40 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `make lab-status` and `make lab-env` print: from the state files, and from what really runs now."""
+
 from __future__ import annotations
 
 import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 from . import state
 from .process import start_time
 
 
-def observe(lab_dir: Path) -> Dict[str, Any]:
+def observe(lab_dir: Path) -> dict[str, Any]:
     """lab.json with what was found out now: daemons that died make their component `failed`."""
     lab = state.read(lab_dir / "lab.json")
-    daemons: Dict[str, Dict[str, Any]] = {}
+    daemons: dict[str, dict[str, Any]] = {}
     for path in sorted((lab_dir / "run").glob("*.json")):
         record = state.read(path)
         if record.get("cgroup") and record.get("pid"):
             alive = record.get("start") == start_time(int(record["pid"]))
-            daemons[record["name"]] = {"pid": record["pid"], "alive": alive, "netns": record.get("netns"), "log": record.get("log")}
+            daemons[record["name"]] = {
+                "pid": record["pid"],
+                "alive": alive,
+                "netns": record.get("netns"),
+                "log": record.get("log"),
+            }
     lab["daemons"] = daemons
     faults = []
     for path in sorted((lab_dir / "faults").glob("*.json")):
         fault = state.read(path)
-        faults.append({"name": fault.get("name") or path.stem, "since": fault.get("applied_at") or fault.get("since") or ""})
+        faults.append(
+            {"name": fault.get("name") or path.stem, "since": fault.get("applied_at") or fault.get("since") or ""}
+        )
     lab["faults"] = faults
     return lab
 
@@ -42,11 +50,13 @@ def show(lab_dir: Path, coming_up: bool, as_json: bool = False) -> None:
     print("\n".join(table(lab, lab_dir, coming_up)))
 
 
-def table(lab: Dict[str, Any], lab_dir: Path, coming_up: bool) -> List[str]:
+def table(lab: dict[str, Any], lab_dir: Path, coming_up: bool) -> list[str]:
     """The lines of the table."""
-    lines = ["lab %s · %s%s" % (lab.get("prefix"), lab_dir, " · coming up: `make lab-wait` follows" if coming_up else "")]
-    for fault in lab["faults"]:
-        lines.append("FAULT     %s, applied %s: `make heal` takes it away" % (fault["name"], fault["since"]))
+    lines = [
+        "lab %s · %s%s" % (lab.get("prefix"), lab_dir, " · coming up: `make lab-wait` follows" if coming_up else "")
+    ]
+    known = [(fault["name"], fault["since"]) for fault in lab["faults"]]
+    lines += ["FAULT     %s, applied %s: `make heal` takes it away" % fault for fault in known]
     dead = [name for name, found in lab["daemons"].items() if not found["alive"]]
     if dead and not coming_up:
         lines.append("DEAD      %s: `make lab` starts what is dead again" % ", ".join(dead))
@@ -63,15 +73,19 @@ def table(lab: Dict[str, Any], lab_dir: Path, coming_up: bool) -> List[str]:
             for daemon, found in lab["daemons"].items()
             if found["netns"] == machine["netns"]
         ]
-        lines.append("%-9s %-15s %-47s %s" % (name, machine["address"], machine.get("what", ""), ", ".join(here) or "-"))
+        lines.append(
+            "%-9s %-15s %-47s %s" % (name, machine["address"], machine.get("what", ""), ", ".join(here) or "-")
+        )
     for name, cluster in lab.get("clusters", {}).items():
         if isinstance(cluster, dict):
             ready = "ready" if cluster.get("ready") else "not ready"
-            lines.append("cluster %s %s (%s): kubectl --context %s get pods -A" % (name, cluster.get("server"), ready, name))
+            lines.append(
+                "cluster %s %s (%s): kubectl --context %s get pods -A" % (name, cluster.get("server"), ready, name)
+            )
     prefix = lab.get("prefix")
     lines += [
         "",
-        "log in    eval \"$(make -s lab-env)\"   then: kubectl, psql, redis-cli -u $REDIS_URL, curl --cacert $NEXUSCOS_LAB_CA …",
+        'log in    eval "$(make -s lab-env)"   then: kubectl, psql, redis-cli -u $REDIS_URL, amtool, curl',
         "          ssh -F %s host1   (host2, host3)" % (lab_dir / "ssh_config"),
         "          nsenter --net=/run/netns/%s-db1 bash   (any machine's network)" % prefix,
         "logs      %s" % (lab_dir / "log"),
@@ -79,11 +93,11 @@ def table(lab: Dict[str, Any], lab_dir: Path, coming_up: bool) -> List[str]:
     return lines
 
 
-def _address_key(address: str) -> List[int]:
+def _address_key(address: str) -> list[int]:
     return [int(part) for part in address.split(".")]
 
 
-def environment(checkout: Path, lab_dir: Path) -> List[str]:
+def environment(checkout: Path, lab_dir: Path) -> list[str]:
     """Export lines for a shell."""
     lab = state.read(lab_dir / "lab.json")
     secrets = state.read(lab_dir / "secrets.json")

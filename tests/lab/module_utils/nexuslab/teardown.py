@@ -1,16 +1,19 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""End an instance of the lab. Works from what is there on the machine (prefix, addresses, folders), so also after a crash."""
+"""End an instance of the lab. Works from what is there on the machine (prefix, addresses, folders), so also after a
+crash."""
+
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Callable, List, Set
+from typing import Callable
 
 from . import cgroup, instance, network, plan, state
 from .process import start_time
@@ -19,7 +22,9 @@ from .process import start_time
 GENTLE = ("SIGINT", "SIGTERM")
 
 
-def down(checkout: Path, lab_dir: Path, number: int, keep: bool = False, say: Callable[[str], None] = print) -> List[str]:
+def down(
+    checkout: Path, lab_dir: Path, number: int, keep: bool = False, say: Callable[[str], None] = print
+) -> list[str]:
     """End everything of an instance. Returns what could not be removed (empty when all is gone)."""
     name = plan.prefix(number)
     run = plan.run_dir(number)
@@ -47,7 +52,7 @@ def down(checkout: Path, lab_dir: Path, number: int, keep: bool = False, say: Ca
     return leftovers(lab_dir, number, keep)
 
 
-def leftovers(lab_dir: Path, number: int, keep: bool = False) -> List[str]:
+def leftovers(lab_dir: Path, number: int, keep: bool = False) -> list[str]:
     """What is still there of an instance: processes, namespaces, links, mounts, control groups, folders."""
     name = plan.prefix(number)
     found = ["process %d" % pid for pid in sorted(_processes(name, lab_dir))]
@@ -63,7 +68,7 @@ def leftovers(lab_dir: Path, number: int, keep: bool = False) -> List[str]:
 def end_session(leader: int) -> None:
     """End a process and all of its session (the Ansible run that is bringing the lab up)."""
     members = [pid for pid in _all_pids() if _session(pid) == leader]
-    for pid in [leader] + members:
+    for pid in [leader, *members]:
         _send(pid, signal.SIGTERM)
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline and any(start_time(pid) is not None for pid in members):
@@ -96,7 +101,7 @@ def _kill_all(name: str, lab_dir: Path) -> None:
         time.sleep(0.3)
 
 
-def _processes(name: str, lab_dir: Path) -> Set[int]:
+def _processes(name: str, lab_dir: Path) -> set[int]:
     """In the instance's control groups, in its network namespaces, or run from its folder (ssh masters)."""
     found = set(cgroup.pids(name))
     inodes = set()
@@ -117,14 +122,14 @@ def _processes(name: str, lab_dir: Path) -> Set[int]:
         except OSError:
             continue
         title = command.split(b"\0")[0]
-        if title.startswith(b"ssh: ") and any(mark in title for mark in marks):
-            found.add(pid)
-        elif any(title.startswith(mark) for mark in marks):
+        if (title.startswith(b"ssh: ") and any(mark in title for mark in marks)) or any(
+            title.startswith(mark) for mark in marks
+        ):
             found.add(pid)
     return {pid for pid in found if start_time(pid) is not None}
 
 
-def _all_pids() -> List[int]:
+def _all_pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
@@ -136,13 +141,11 @@ def _session(pid: int) -> int:
 
 
 def _send(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.kill(pid, number)
-    except OSError:
-        pass
 
 
-def _mounts(folders: List[str]) -> List[str]:
+def _mounts(folders: list[str]) -> list[str]:
     found = []
     for line in Path("/proc/self/mounts").read_text().splitlines():
         target = line.split(" ")[1].encode().decode("unicode_escape")
@@ -151,7 +154,7 @@ def _mounts(folders: List[str]) -> List[str]:
     return found
 
 
-def _unmount(folders: List[str]) -> None:
+def _unmount(folders: list[str]) -> None:
     for _attempt in range(3):
         mounts = _mounts(folders)
         if not mounts:
@@ -160,7 +163,7 @@ def _unmount(folders: List[str]) -> None:
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
 
 
-def _namespaces(name: str, number: int) -> List[Path]:
+def _namespaces(name: str, number: int) -> list[Path]:
     """The machines' namespaces, and those of pods: CNI names them freely, but their addresses are of our plan."""
     base = Path("/run/netns")
     if not base.is_dir():
@@ -174,7 +177,7 @@ def _namespaces(name: str, number: int) -> List[Path]:
     return found
 
 
-def _links(name: str) -> List[Path]:
+def _links(name: str) -> list[Path]:
     return [p for p in Path("/sys/class/net").iterdir() if p.name == name or p.name.startswith("%s-" % name)]
 
 

@@ -2,7 +2,8 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""usage: service.py NAME PORT: a legacy instance of a service on a host; answers /health, logs JSON to the journal and a file."""
+"""usage: service.py NAME PORT: a legacy instance of a service on a host; answers /health, logs JSON to the journal
+and a file."""
 
 from __future__ import annotations
 
@@ -30,7 +31,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer /health and its like with JSON, all else with 404."""
         known = self.path in ("/health", "/health/live", "/health/ready")
-        answer = {"status": "ok", "service": NAME, "uptime": round(time.monotonic() - STARTED)} if known else {"error": "not found"}
+        answer = (
+            {"status": "ok", "service": NAME, "uptime": round(time.monotonic() - STARTED)}
+            if known
+            else {"error": "not found"}
+        )
         body = json.dumps(answer).encode()
         self.send_response(200 if known else 404)
         self.send_header("Content-Type", "application/json")

@@ -19,7 +19,9 @@ wanted = {
         for n in range(1, 2001)
     ],
     "lookups": [{"service": "service-%d" % n, "value": n} for n in range(1, 44)],
-    "assets": [{"name": "asset-%d" % n, "kind": ["image", "model", "track"][n % 3], "bytes": n * 1024} for n in range(1, 501)],
+    "assets": [
+        {"name": "asset-%d" % n, "kind": ["image", "model", "track"][n % 3], "bytes": n * 1024} for n in range(1, 501)
+    ],
 }
 for name, documents in wanted.items():
     if database[name].find_one() is None:

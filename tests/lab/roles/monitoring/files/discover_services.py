@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """usage: discover_services.py LAB FOLDER SECONDS
 
-Debian's Prometheus is built without the discovery of Kubernetes: this writes what it would find, every pod behind a Service of the
-catalogue, into one file a cluster, which Prometheus watches. When a cluster does not answer, its file stays as it was, as
+Debian's Prometheus is built without the discovery of Kubernetes: this writes what it would find, every pod behind a
+Service of the
+catalogue, into one file a cluster, which Prometheus watches. When a cluster does not answer, its file stays as it
+was, as
 Prometheus itself would do it.
 """
 
@@ -18,10 +20,10 @@ import sys
 import time
 import urllib.parse
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 
-def read_slices(pki: Path, cluster: str, server: str) -> List[Dict[str, Any]]:
+def read_slices(pki: Path, cluster: str, server: str) -> list[dict[str, Any]]:
     """All EndpointSlices of a cluster; raises OSError when it does not answer or refuses."""
     context = ssl.create_default_context(cafile=str(pki / ("%s.crt" % cluster)))
     context.load_cert_chain(str(pki / ("prometheus-%s.crt" % cluster)), str(pki / ("prometheus-%s.key" % cluster)))
@@ -38,7 +40,7 @@ def read_slices(pki: Path, cluster: str, server: str) -> List[Dict[str, Any]]:
         connection.close()
 
 
-def targets(slices: List[Dict[str, Any]], services: Dict[str, Dict[str, Any]], cluster: str) -> List[Dict[str, Any]]:
+def targets(slices: list[dict[str, Any]], services: dict[str, dict[str, Any]], cluster: str) -> list[dict[str, Any]]:
     """What is scraped, one entry a pod, in a stable order."""
     found = []
     for part in slices:
@@ -57,7 +59,7 @@ def targets(slices: List[Dict[str, Any]], services: Dict[str, Dict[str, Any]], c
 def main() -> None:
     """Look and write, for ever; a word on each change between answering and not answering."""
     lab_dir, folder, pause = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
-    problem: Dict[str, str] = {}
+    problem: dict[str, str] = {}
     while True:
         lab = json.loads((lab_dir / "lab.json").read_text())
         for cluster, known in lab["clusters"].items():

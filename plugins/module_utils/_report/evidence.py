@@ -31,22 +31,49 @@ _DULL = ("kind", "recorded_at")
 def telling(finding: Mapping[str, Any], most: int | None = None) -> list[str]:
     """Lines of evidence, the most telling first.
 
-    :param most: that many at most; None for all, the value against its lines included.
+    :param most: that many lines at most, one for each key; None for everything, the value against its thresholds included.
     """
-    found = sorted(flat(finding.get("evidence") or {}), key=lambda pair: _weight(pair[0]))
-    lines = []
-    measured = value_line(finding)
-    if measured and most is None:
-        lines.append(measured)
+    evidence = finding.get("evidence") or {}
+    if most is None:
+        measured = value_line(finding)
+        pairs = sorted(flat(evidence), key=lambda pair: _weight(pair[0]))
+        every = ["%s: %s" % (key, clean(line)) for key, text in pairs for line in text.split("\n") if line.strip()]
+        return [measured, *every] if measured else every
     title = clean(str(finding.get("title") or ""))
-    for key, text in found:
-        shown = [line for line in text.split("\n") if line.strip()]
-        # The last lines of a log tell more than its first.
-        for line in shown if most is None else shown[-1:]:
-            line = clean(line)
-            if most is None or (line not in title and key.rsplit(".", 1)[-1] not in _DULL):
-                lines.append("%s: %s" % (key, line))
-    return lines if most is None else lines[:most]
+    lines = []
+    for key in sorted(evidence, key=lambda name: _weight(str(name))):
+        text = _short(evidence[key], str(key))
+        if text and text not in title and key not in _DULL:
+            lines.append("%s: %s" % (clean(str(key)), text))
+    return lines[:most]
+
+
+def _short(value: Any, key: str) -> str:
+    """One line for a value, whatever it is; the last line of a log tells more than its first."""
+    if isinstance(value, Mapping):
+        parts = [
+            "%s %s" % (clean(str(name)), _short(one, str(name)))
+            for name, one in value.items()
+            if one not in (None, "", False)
+        ]
+        return ", ".join(parts)
+    if isinstance(value, (list, tuple)):
+        shown = [text for text in (_short(one, key) for one in value) if text]
+        if not shown:
+            return ""
+        if _is_log(key):
+            return shown[-1]
+        if any(isinstance(one, Mapping) for one in value):
+            return shown[0] + (" (+%d)" % (len(shown) - 1) if shown[1:] else "")
+        return ", ".join(shown)
+    if value is None:
+        return ""
+    lines = [line for line in _text(value).split("\n") if line.strip()]
+    return clean(lines[-1] if _is_log(key) else " ".join(lines)) if lines else ""
+
+
+def _is_log(key: str) -> bool:
+    return "lines" in key or key.rsplit("_", 1)[-1] in ("log", "logs")
 
 
 def value_line(finding: Mapping[str, Any]) -> str:
@@ -72,7 +99,7 @@ def flat(evidence: Any, before: str = "") -> Iterator[tuple[str, str]]:
         if all(not isinstance(value, (Mapping, list, tuple)) for value in evidence):
             texts = [_text(value) for value in evidence if value is not None]
             if texts:
-                long = any(len(text) > 40 for text in texts) or "lines" in before or "log" in before
+                long = any(len(text) > 40 for text in texts) or _is_log(before)
                 yield before, ("\n" if long else ", ").join(texts)
         else:
             for place, value in enumerate(evidence, 1):

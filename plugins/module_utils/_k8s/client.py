@@ -215,12 +215,12 @@ class Client:
             return LookError("tls", f"TLS with {self._host} fails: {said}")
         if isinstance(error, getattr(errors, "NameResolutionError", ())) or "Name or service not known" in said:
             return LookError("dns", f"{self._host}: the name cannot be resolved")
-        if isinstance(error, (errors.ConnectTimeoutError, errors.ReadTimeoutError, TimeoutError)):
-            return LookError("timeout", f"no answer from {self._host} in time")
-        if isinstance(error, errors.NewConnectionError):
+        if isinstance(error, errors.NewConnectionError):  # which urllib3 counts among the timeouts
             if "refused" in said:
                 return LookError("refused", f"{self._host} refuses connections")
             return LookError("timeout", "%s cannot be reached: %s" % (self._host, said.rsplit(": ", 1)[-1]))
+        if isinstance(error, (errors.ConnectTimeoutError, errors.ReadTimeoutError, TimeoutError)):
+            return LookError("timeout", f"no answer from {self._host} in time")
         if isinstance(error, (errors.ProtocolError, ConnectionError)):
             return LookError("garbage", f"{self._host} breaks the connection: {said}")
         if isinstance(error, errors.DecodeError):

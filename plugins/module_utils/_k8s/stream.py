@@ -13,6 +13,7 @@ from typing import Any, Callable
 from .._core.errors import LookError
 
 _SPACE = " \t\r\n"
+_ENDS = (*_SPACE, ",", "]", "}")
 _LONGEST_VALUE = 64 * 1024 * 1024
 
 
@@ -93,8 +94,9 @@ class ListStream:
                 if rest > _LONGEST_VALUE or not self._more(max(rest, 1)):
                     raise _garbage("the answer ends too early or is no JSON") from error
                 continue
-            if end == len(self._text) and not isinstance(value, (dict, list, str)) and self._more(1):
-                continue  # a number at the end of a chunk may go on in the next one
+            # A number at the end of what has arrived may go on: 1 may become 12, and 0. become 0.5.
+            if isinstance(value, (int, float)) and self._text[end : end + 1] not in _ENDS and self._more(1):
+                continue
             self._at = end
             return value
 

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
-
 from ._core.check import Check, index
 from ._http.checks import CHECKS as HTTP
 from ._k8s.checks import CHECKS as K8S
 from ._postgres.checks import CHECKS as POSTGRES
 
-CHECKS: Tuple[Check, ...] = K8S + POSTGRES + HTTP
-BY_ID: Dict[str, Check] = index(CHECKS)
+CHECKS: tuple[Check, ...] = K8S + POSTGRES + HTTP
+BY_ID: dict[str, Check] = index(CHECKS)

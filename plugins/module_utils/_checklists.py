@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Tuple
 
 
 @dataclass(frozen=True)
@@ -25,15 +24,40 @@ class Item:
     runbook: str
 
 
-MORNING: Tuple[Item, ...] = (
-    Item("morning.dashboard", "Check system health dashboard", "Dashboards and monitoring", "daily:morning-start-of-business-day"),
-    Item("morning.alerts", "Review overnight alerts and incidents", "Overnight alerts, incidents", "daily:morning-start-of-business-day"),
+MORNING: tuple[Item, ...] = (
+    Item(
+        "morning.dashboard",
+        "Check system health dashboard",
+        "Dashboards and monitoring",
+        "daily:morning-start-of-business-day",
+    ),
+    Item(
+        "morning.alerts",
+        "Review overnight alerts and incidents",
+        "Overnight alerts, incidents",
+        "daily:morning-start-of-business-day",
+    ),
     Item("morning.services", "Verify all services are running", "Services", "daily:morning-start-of-business-day"),
-    Item("morning.replication", "Check database replication status", "Database replication", "daily:morning-start-of-business-day"),
-    Item("morning.utilization", "Review resource utilization metrics", "Resource utilization", "daily:morning-start-of-business-day"),
+    Item(
+        "morning.replication",
+        "Check database replication status",
+        "Database replication",
+        "daily:morning-start-of-business-day",
+    ),
+    Item(
+        "morning.utilization",
+        "Review resource utilization metrics",
+        "Resource utilization",
+        "daily:morning-start-of-business-day",
+    ),
     Item("morning.logs", "Scan error logs for anomalies", "Error logs", "daily:morning-start-of-business-day"),
     Item("morning.backups", "Verify backup completion status", "Backups", "daily:morning-start-of-business-day"),
-    Item("morning.certificates", "Check SSL certificate expiration dates", "Certificates", "daily:morning-start-of-business-day"),
+    Item(
+        "morning.certificates",
+        "Check SSL certificate expiration dates",
+        "Certificates",
+        "daily:morning-start-of-business-day",
+    ),
 )
 
-PROCEDURES: Dict[str, Tuple[Item, ...]] = {"daily_morning": MORNING}
+PROCEDURES: dict[str, tuple[Item, ...]] = {"daily_morning": MORNING}

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 
 class ArgSpec:
@@ -13,32 +14,32 @@ class ArgSpec:
 
     def __init__(
         self,
-        options: Dict[str, Dict[str, Any]],
+        options: dict[str, dict[str, Any]],
         mutually_exclusive: Sequence[Sequence[str]] = (),
         required_together: Sequence[Sequence[str]] = (),
         required_one_of: Sequence[Sequence[str]] = (),
         required_if: Sequence[Sequence[Any]] = (),
     ) -> None:
         self.options = dict(options)
-        self.rules: Dict[str, List[Any]] = {
+        self.rules: dict[str, list[Any]] = {
             "mutually_exclusive": list(mutually_exclusive),
             "required_together": list(required_together),
             "required_one_of": list(required_one_of),
             "required_if": list(required_if),
         }
 
-    def merge(self, other: Optional["ArgSpec"]) -> "ArgSpec":
+    def merge(self, other: ArgSpec | None) -> ArgSpec:
         """A new spec with the options and rules of both. An option of the same name is a programming error."""
         if other is None:
             return self
         twice = set(self.options) & set(other.options)
         if twice:
-            raise ValueError("options defined twice: %s" % ", ".join(sorted(twice)))
+            raise ValueError("options defined twice: {}".format(", ".join(sorted(twice))))
         merged = ArgSpec({**self.options, **other.options})
         merged.rules = {rule: self.rules[rule] + other.rules[rule] for rule in self.rules}
         return merged
 
-    def to_kwargs(self) -> Dict[str, Any]:
+    def to_kwargs(self) -> dict[str, Any]:
         """Keyword arguments for AnsibleModule."""
         return {"argument_spec": self.options, **self.rules}
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Optional, Tuple
 
 ABOVE = "above"
 BELOW = "below"
@@ -27,22 +27,22 @@ class Check:
     :ivar alert: what is not acceptable.
     :ivar direction: ``above``: large values are bad; ``below``: small values are bad.
     :ivar severity: status of a finding of a check that has no number.
-    :ivar rank: how near to a cause this question is: among findings that hang together the lowest rank explains the rest.
+    :ivar rank: how near to a cause this question is; among findings that hang together the lowest explains the rest.
     """
 
     id: str
     question: str
     runbook: str
-    items: Tuple[str, ...]
+    items: tuple[str, ...]
     source: str
     remedy: str
-    unit: Optional[str] = None
-    target: Optional[float] = None
-    alert: Optional[float] = None
+    unit: str | None = None
+    target: float | None = None
+    alert: float | None = None
     direction: str = ABOVE
     severity: str = "critical"
     rank: int = 50
-    tags: Tuple[str, ...] = field(default_factory=tuple)
+    tags: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def system(self) -> str:
@@ -50,11 +50,11 @@ class Check:
         return self.id.split(".", 1)[0]
 
 
-def index(checks: Iterable[Check]) -> Dict[str, Check]:
+def index(checks: Iterable[Check]) -> dict[str, Check]:
     """Checks by id. A second registration of an id is a programming error and raises ValueError."""
-    found: Dict[str, Check] = {}
+    found: dict[str, Check] = {}
     for check in checks:
         if check.id in found:
-            raise ValueError("check %s is registered twice" % check.id)
+            raise ValueError(f"check {check.id} is registered twice")
         found[check.id] = check
     return found

@@ -47,7 +47,7 @@ def rows_unseen(system: str, module: str, checks: Iterable[str], reason: str) ->
 def share(rows: Iterable[Mapping[str, Any]]) -> tuple[int, int, float | None]:
     """Seen rows, all rows, and the share of them in percent.
 
-    The share is rounded down to a tenth, so that 100 means all. None where there was nothing to look at: nothing is not all.
+    The share is rounded down to a tenth, so that 100 means all. None where there was nothing to look at.
     """
     seen = expected = 0
     for row in rows:

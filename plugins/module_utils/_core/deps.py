@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import Any, Tuple
+from typing import Any
 
 from .errors import OptionError
 
@@ -29,13 +29,15 @@ def need(name: str, minimum: str, package: str = "") -> Any:
         module = importlib.import_module(name)
     except ImportError as error:
         raise MissingLibrary(
-            "the Python library %s >= %s is needed: %s. Install it for the interpreter that runs this module "
-            "(python -m pip install '%s>=%s'), or set ansible_python_interpreter" % (package, minimum, error, package, minimum)
+            f"the Python library {package} >= {minimum} is needed: {error}. Install it for the Python that runs this "
+            f"module (python -m pip install '{package}>={minimum}'), or set ansible_python_interpreter"
         ) from error
     found = str(getattr(module, "__version__", None) or _packaged(package))
     if _parts(found) < _parts(minimum):
         raise MissingLibrary(
-            "the Python library %s >= %s is needed, found %s at %s" % (package, minimum, found, getattr(module, "__file__", "?"))
+            "the Python library {} >= {} is needed, found {} at {}".format(
+                package, minimum, found, getattr(module, "__file__", "?")
+            )
         )
     return module
 
@@ -50,7 +52,7 @@ def _packaged(package: str) -> str:
         return "0"
 
 
-def _parts(version: str) -> Tuple[int, ...]:
+def _parts(version: str) -> tuple[int, ...]:
     """Always three numbers, so that 3 is not older than 3.0."""
     parts = [int(part) for part in re.findall(r"\d+", version)[:3]]
     return tuple(parts + [0] * (3 - len(parts)))

@@ -17,9 +17,9 @@ class OptionError(OpsError):
 class LookError(OpsError):
     """The system could not be looked at. Becomes findings and unseen coverage, never a task failure.
 
-    :ivar kind: ``refused`` (nothing listens, or the system itself says it is not serving), ``timeout`` (no answer before
-        the deadline), ``denied`` (authentication or permission), ``dns``, ``tls``, ``garbage`` (an answer that makes no
-        sense), ``other``.
+    :ivar kind: ``refused`` (nothing listens, or the system itself says it is not serving), ``timeout`` (no answer
+        before the deadline), ``denied`` (authentication or permission), ``dns``, ``tls``, ``garbage`` (an answer that
+        makes no sense), ``other``.
     """
 
     def __init__(self, kind: str, text: str) -> None:

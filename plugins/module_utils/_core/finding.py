@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any
 
 OK = "ok"
 WARNING = "warning"
 CRITICAL = "critical"
 UNKNOWN = "unknown"
 STATUSES = (OK, WARNING, UNKNOWN, CRITICAL)
-"""From best to worst. What was not seen is worse than a warning (it may hide anything) and better than a known outage."""
+"""From best to worst. What was not seen is worse than a warning (it may hide anything), better than a known outage."""
 
 _ORDER = {status: place for place, status in enumerate(STATUSES)}
 
@@ -42,22 +43,24 @@ class Finding:
     object: str
     status: str
     title: str
-    value: Optional[float] = None
-    unit: Optional[str] = None
-    target: Optional[float] = None
-    alert: Optional[float] = None
-    evidence: Dict[str, Any] = field(default_factory=dict)
+    value: float | None = None
+    unit: str | None = None
+    target: float | None = None
+    alert: float | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
     remedy: str = ""
     runbook: str = ""
     fingerprint: str = ""
-    caused_by: Optional[str] = None
-    recorded_at: Optional[str] = None
+    caused_by: str | None = None
+    recorded_at: str | None = None
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A plain dict with every key of the contract, in its order."""
         return asdict(self)
 
 
-def sort_findings(findings: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+def sort_findings(findings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Worst first, then by check and object, so that the order is the same in every run."""
-    return sorted((dict(one) for one in findings), key=lambda one: (-badness(one["status"]), one["check"], one["object"]))
+    return sorted(
+        (dict(one) for one in findings), key=lambda one: (-badness(one["status"]), one["check"], one["object"])
+    )

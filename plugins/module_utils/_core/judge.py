@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .check import Check
 from .errors import OptionError
@@ -32,19 +33,19 @@ class Judge:
         checks: Mapping[str, Check],
         thresholds: Thresholds,
         target: str,
-        only: Optional[Iterable[str]] = None,
-        recorded_at: Optional[str] = None,
+        only: Iterable[str] | None = None,
+        recorded_at: str | None = None,
     ) -> None:
         self.checks = checks
         self.thresholds = thresholds
         self.target = target
         self.recorded_at = recorded_at
-        self.facts: Dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
         self._active = _select(checks, only)
-        self._objects: Dict[str, int] = {}
-        self._unseen: Dict[str, str] = {}
-        self._findings: Dict[str, Finding] = {}
-        self._ok: List[Finding] = []
+        self._objects: dict[str, int] = {}
+        self._unseen: dict[str, str] = {}
+        self._findings: dict[str, Finding] = {}
+        self._ok: list[Finding] = []
 
     def active(self, check: str) -> bool:
         """False where the user did not ask for this check: the evaluator may save the work."""
@@ -56,7 +57,7 @@ class Judge:
         self._objects[check] = self._objects.get(check, 0) + objects
 
     def unseen(self, check: str, reason: str) -> None:
-        """Say that a check could not be answered: its coverage row is unknown, with the reason (the first one stays)."""
+        """Say that a check could not be answered: its coverage row is unknown, with the first reason given."""
         self._registered(check)
         self._unseen.setdefault(check, reason)
 
@@ -72,10 +73,10 @@ class Judge:
         obj: str,
         value: float,
         title: str,
-        evidence: Optional[Mapping[str, Any]] = None,
-        remedy: Optional[str] = None,
-        ceiling: Optional[str] = None,
-        caused_by: Optional[str] = None,
+        evidence: Mapping[str, Any] | None = None,
+        remedy: str | None = None,
+        ceiling: str | None = None,
+        caused_by: str | None = None,
     ) -> str:
         """Judge a number against the thresholds of its check and object; counts the object as looked at.
 
@@ -96,11 +97,11 @@ class Judge:
         check: str,
         obj: str,
         title: str,
-        status: Optional[str] = None,
-        value: Optional[float] = None,
-        evidence: Optional[Mapping[str, Any]] = None,
-        remedy: Optional[str] = None,
-        caused_by: Optional[str] = None,
+        status: str | None = None,
+        value: float | None = None,
+        evidence: Mapping[str, Any] | None = None,
+        remedy: str | None = None,
+        caused_by: str | None = None,
         count: bool = True,
     ) -> str:
         """File a finding whose status the evaluator knows (default: the check's severity).
@@ -114,17 +115,22 @@ class Judge:
         self._keep(check, obj, status or self.checks[check].severity, title, value, evidence, remedy, caused_by)
         return status or self.checks[check].severity
 
-    def unknown(self, check: str, obj: str, title: str, evidence: Optional[Mapping[str, Any]] = None, remedy: Optional[str] = None) -> None:
+    def unknown(
+        self, check: str, obj: str, title: str, evidence: Mapping[str, Any] | None = None, remedy: str | None = None
+    ) -> None:
         """File an ``unknown`` finding: this object could not be looked at."""
         self.report(check, obj, title, UNKNOWN, evidence=evidence, remedy=remedy)
 
-    def result(self, include_ok: bool = False) -> Dict[str, Any]:
+    def result(self, include_ok: bool = False) -> dict[str, Any]:
         """The return values of an observing module: findings, summary, coverage, facts, recorded_at."""
         findings = sort_findings(one.to_dict() for one in self._findings.values())
         rows = [self._row(check) for check in self.checks if check in self._active]
-        counts = {status: sum(1 for one in findings if one["status"] == status) for status in (OK, "warning", CRITICAL, UNKNOWN)}
+        counts = {
+            status: sum(1 for one in findings if one["status"] == status)
+            for status in (OK, "warning", CRITICAL, UNKNOWN)
+        }
         counts[OK] = max(sum(row["objects"] for row in rows) - len(findings), 0)
-        summary: Dict[str, Any] = dict(counts)
+        summary: dict[str, Any] = dict(counts)
         summary["total"] = sum(counts.values())
         summary["worst"] = worst([one["status"] for one in findings] + [row["status"] for row in rows])
         if include_ok:
@@ -137,14 +143,20 @@ class Judge:
             "recorded_at": self.recorded_at,
         }
 
-    def _row(self, check: str) -> Dict[str, Any]:
+    def _row(self, check: str) -> dict[str, Any]:
         statuses = [one.status for one in self._findings.values() if one.check == check]
         reason = self._unseen.get(check)
         seen = reason is None and check in self._objects
         if not seen:
             reason = reason or "the module did not come to this check"
             statuses.append(UNKNOWN)
-        return {"check": check, "objects": self._objects.get(check, 0), "status": worst(statuses), "seen": seen, "reason": reason}
+        return {
+            "check": check,
+            "objects": self._objects.get(check, 0),
+            "status": worst(statuses),
+            "seen": seen,
+            "reason": reason,
+        }
 
     def _keep(
         self,
@@ -152,10 +164,10 @@ class Judge:
         obj: str,
         status: str,
         title: str,
-        value: Optional[float],
-        evidence: Optional[Mapping[str, Any]],
-        remedy: Optional[str],
-        caused_by: Optional[str],
+        value: float | None,
+        evidence: Mapping[str, Any] | None,
+        remedy: str | None,
+        caused_by: str | None,
     ) -> None:
         if check not in self._active:
             return
@@ -186,7 +198,7 @@ class Judge:
 
     def _registered(self, check: str) -> None:
         if check not in self.checks:
-            raise KeyError("check %s is not registered" % check)
+            raise KeyError(f"check {check} is not registered")
 
 
 def fill(remedy: str, obj: str, target: str) -> str:
@@ -201,7 +213,7 @@ def fill(remedy: str, obj: str, target: str) -> str:
         "database": parts[1] if len(parts) > 1 else "",
     }
     for word, value in words.items():
-        remedy = remedy.replace("{%s}" % word, value)
+        remedy = remedy.replace(f"{{{word}}}", value)
     return remedy
 
 
@@ -216,11 +228,11 @@ def _small(evidence: Any) -> Any:
     return evidence
 
 
-def _select(checks: Mapping[str, Check], only: Optional[Iterable[str]]) -> List[str]:
+def _select(checks: Mapping[str, Check], only: Iterable[str] | None) -> list[str]:
     wanted = list(only or ())
     if not wanted:
         return list(checks)
     for pattern in wanted:
         if not any(fnmatch.fnmatchcase(check, pattern) for check in checks):
-            raise OptionError("checks: nothing is called %r%s" % (pattern, nearest(pattern, checks)))
+            raise OptionError(f"checks: nothing is called {pattern!r}{nearest(pattern, checks)}")
     return [check for check in checks if any(fnmatch.fnmatchcase(check, pattern) for pattern in wanted)]

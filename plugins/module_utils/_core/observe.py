@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, Callable, Dict, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
 
 from . import recording
 from .check import Check, index
@@ -14,7 +15,7 @@ from .errors import OptionError
 from .judge import Judge
 from .threshold import Thresholds
 
-Observation = Dict[str, Any]
+Observation = dict[str, Any]
 
 
 def now_iso() -> str:
@@ -29,7 +30,7 @@ def observe(
     every: Mapping[str, Check],
     collect: Callable[[], Observation],
     evaluate: Callable[[Observation, Judge], None],
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Look at one system (or at a recording of it) and judge what was seen.
 
     :param name: short name of the module, kept in recordings.
@@ -42,7 +43,7 @@ def observe(
     :raises OptionError: wrong options, unreadable recording, library missing.
     """
     if params["deadline"] <= 0:
-        raise OptionError("deadline: want more than 0 seconds, got %s" % params["deadline"])
+        raise OptionError("deadline: want more than 0 seconds, got {}".format(params["deadline"]))
     thresholds = Thresholds.parse(params.get("thresholds"), every)
     checks = index(own)
     # Options are judged before anything is looked at: a typo must not cost a connection first.

@@ -11,7 +11,7 @@ import os
 import tempfile
 import zlib
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any
 
 from .errors import OptionError
 from .redact import redact
@@ -32,7 +32,7 @@ class Recording:
     module: str
     target: str
     recorded_at: str
-    observation: Dict[str, Any]
+    observation: dict[str, Any]
 
 
 def write(path: str, recording: Recording) -> None:
@@ -66,7 +66,7 @@ def write(path: str, recording: Recording) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise OptionError("record_to: cannot write %s: %s" % (path, error.strerror or error)) from error
+        raise OptionError(f"record_to: cannot write {path}: {error.strerror or error}") from error
 
 
 def read(path: str, module: str) -> Recording:
@@ -81,13 +81,13 @@ def read(path: str, module: str) -> Recording:
             raw = gzip.decompress(raw)
         data = json.loads(raw.decode("utf-8"))
     except OSError as error:
-        raise OptionError("replay_from: cannot read %s: %s" % (path, error.strerror or error)) from error
+        raise OptionError(f"replay_from: cannot read {path}: {error.strerror or error}") from error
     except (ValueError, EOFError, zlib.error) as error:
-        raise OptionError("replay_from: %s is damaged or no recording: %s" % (path, error)) from error
+        raise OptionError(f"replay_from: {path} is damaged or no recording: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("observation"), dict) or "format" not in data:
-        raise OptionError("replay_from: %s is no recording of this collection" % path)
+        raise OptionError(f"replay_from: {path} is no recording of this collection")
     if data["format"] != FORMAT:
         raise OptionError("replay_from: %s has format %r, this version reads %d" % (path, data["format"], FORMAT))
     if data.get("module") != module:
-        raise OptionError("replay_from: %s was recorded by %s, not by %s" % (path, data.get("module"), module))
+        raise OptionError("replay_from: {} was recorded by {}, not by {}".format(path, data.get("module"), module))
     return Recording(module, str(data.get("target")), str(data.get("recorded_at")), data["observation"])

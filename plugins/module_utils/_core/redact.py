@@ -6,30 +6,30 @@
 from __future__ import annotations
 
 import re
-from typing import Any, List, Pattern, Tuple
+from re import Pattern
+from typing import Any
 
 MARK = "[redacted]"
 
 # Names that end like this, however they begin: PGPASSWORD, clientSecret, x-api-key.
 _WORDS = r"password|passwd|passphrase|secret|token|(?:api|access|private|secret)[_-]?key"
 _SECRET_KEY = re.compile(
-    r"(?i)(?:%s|(?:^|[_\-.])pwd|credential|authorization|cookie|client[_-]?key[_-]?data)s?$" % _WORDS
+    rf"(?i)(?:{_WORDS}|(?:^|[_\-.])pwd|credential|authorization|cookie|client[_-]?key[_-]?data)s?$"
 )
 # Under such a name a number is a secret, too; a number of tokens is a count.
 _PASSWORD_KEY = re.compile(r"(?i)(?:password|passwd|passphrase|(?:^|[_\-.])pwd)$")
-_TEXT: List[Tuple[Pattern[str], str]] = [
+_TEXT: list[tuple[Pattern[str], str]] = [
     # scheme://user:password@host; the last @ ends the password, so that one with an @ in it does not leak its end
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,30}://[^\s:/@]*):([^\s/\"',]+)@"), r"\1:%s@" % MARK),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/\-]{8,}=*"), r"\1 %s" % MARK),
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,30}://[^\s:/@]*):([^\s/\"',]+)@"), rf"\1:{MARK}@"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/\-]{8,}=*"), rf"\1 {MARK}"),
     (re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"), MARK),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), MARK),
     (
         re.compile(
-            r"""(?ix)((?:%s)["']?\s*(?:=>|=|:)\s*)
-            (?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s,;&"'}\])]+)"""
-            % _WORDS
+            rf"""(?ix)((?:{_WORDS})["']?\s*(?:=>|=|:)\s*)
+            (?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s,;&"'}}\])]+)"""
         ),
-        r"\1%s" % MARK,
+        rf"\1{MARK}",
     ),
     (re.compile(r"\bA(?:KIA|SIA)[A-Z0-9]{16}\b"), MARK),
     (re.compile(r"\b[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+\b"), "[email]"),
@@ -37,7 +37,7 @@ _TEXT: List[Tuple[Pattern[str], str]] = [
 
 
 def redact_text(text: str) -> str:
-    """A text without passwords in URLs, bearer tokens, JWTs, private keys, ``password=…`` pairs and e-mail addresses."""
+    """A text without passwords in URLs, bearer tokens, JWTs, private keys, ``password=…`` and e-mail addresses."""
     for pattern, replacement in _TEXT:
         text = pattern.sub(replacement, text)
     return text

@@ -1,15 +1,16 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Thresholds: what good is (`target`) and what is not acceptable (`alert`), from the catalogue and from the inventory."""
+"""Thresholds: what good is (`target`) and what is not acceptable (`alert`), from catalogue and inventory."""
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any
 
 from .check import BELOW, Check
 from .errors import OptionError
@@ -27,8 +28,8 @@ class Threshold:
     alert means that the check never becomes critical by its number; a missing target that there is no warning zone.
     """
 
-    target: Optional[float]
-    alert: Optional[float]
+    target: float | None
+    alert: float | None
     direction: str = "above"
     enabled: bool = True
 
@@ -42,7 +43,7 @@ class Threshold:
             return OK
         return WARNING if self._past(value, self.target) else OK
 
-    def _past(self, value: float, line: Optional[float]) -> bool:
+    def _past(self, value: float, line: float | None) -> bool:
         if line is None:
             return False
         return value < line if self.direction == BELOW else value > line
@@ -56,7 +57,7 @@ class Thresholds:
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, data: Any, checks: Mapping[str, Check]) -> "Thresholds":
+    def parse(cls, data: Any, checks: Mapping[str, Check]) -> Thresholds:
         """Read the inventory's ``nexuscos_thresholds``.
 
         :param data: ``{check id: {target, alert, enabled, overrides: [{match, target, alert, enabled}]}}`` or None.
@@ -66,10 +67,10 @@ class Thresholds:
         if data is None:
             data = {}
         if not isinstance(data, Mapping):
-            raise OptionError("thresholds: want a mapping of check id to {target, alert}, got %s" % type(data).__name__)
+            raise OptionError(f"thresholds: want a mapping of check id to {{target, alert}}, got {type(data).__name__}")
         for name, entry in data.items():
             if name not in checks:
-                raise OptionError("thresholds: no check is called %r%s" % (name, nearest(name, checks)))
+                raise OptionError(f"thresholds: no check is called {name!r}{nearest(name, checks)}")
             _validate(checks[name], name, entry)
         return cls(checks, dict(data))
 
@@ -85,7 +86,7 @@ class Thresholds:
         return Threshold(values["target"], values["alert"], registered.direction, bool(values["enabled"]))
 
 
-def is_nan(value: float) -> bool:
+def is_nan(value: object) -> bool:
     """Whether a number is none. (math.isnan fails for whole numbers too large for a float.)"""
     return isinstance(value, float) and math.isnan(value)
 
@@ -93,16 +94,16 @@ def is_nan(value: float) -> bool:
 def nearest(name: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` or an empty text."""
     found = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return "; did you mean %r?" % found[0] if found else ""
+    return f"; did you mean {found[0]!r}?" if found else ""
 
 
-def merge(layers: Iterable[Optional[Mapping[str, Any]]]) -> Mapping[str, Any]:
+def merge(layers: Iterable[Mapping[str, Any] | None]) -> Mapping[str, Any]:
     """Lay inventory layers (all, group, host) over one another: later ones win key by key, overrides add up."""
-    merged: Dict[str, Dict[str, Any]] = {}
+    merged: dict[str, dict[str, Any]] = {}
     for layer in layers:
         for name, entry in (layer or {}).items():
             if not isinstance(entry, Mapping):
-                raise OptionError("thresholds: %s: want {target, alert}, got %r" % (name, entry))
+                raise OptionError(f"thresholds: {name}: want {{target, alert}}, got {entry!r}")
             known = merged.setdefault(name, {})
             overrides = list(known.get("overrides") or ()) + list(entry.get("overrides") or ())
             known.update(entry)
@@ -113,41 +114,46 @@ def merge(layers: Iterable[Optional[Mapping[str, Any]]]) -> Mapping[str, Any]:
 
 def _validate(check: Check, name: str, entry: Any) -> None:
     if not isinstance(entry, Mapping):
-        raise OptionError("thresholds: %s: want {target, alert}, got %r" % (name, entry))
+        raise OptionError(f"thresholds: {name}: want {{target, alert}}, got {entry!r}")
     _keys(name, entry, _KEYS)
     defaults = (check.target, check.alert)
     _pair(check, name, entry, defaults)
     overrides = entry.get("overrides", ())
     if not isinstance(overrides, (list, tuple)):
-        raise OptionError("thresholds: %s: overrides is a list of {match, target, alert}" % name)
+        raise OptionError(f"thresholds: {name}: overrides is a list of {{match, target, alert}}")
     outer = (entry.get("target", check.target), entry.get("alert", check.alert))
     for override in overrides:
         if not isinstance(override, Mapping) or not isinstance(override.get("match"), str):
-            raise OptionError("thresholds: %s: each override wants match, a pattern for objects such as '*/nexus-ai/*'" % name)
+            raise OptionError(
+                f"thresholds: {name}: each override wants match, a pattern for objects such as '*/nexus-ai/*'"
+            )
         _keys(name, override, _OVERRIDE_KEYS)
         _pair(check, name, override, outer)
 
 
-def _keys(name: str, entry: Mapping[str, Any], known: Tuple[str, ...]) -> None:
+def _keys(name: str, entry: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in entry:
         if key not in known:
-            raise OptionError("thresholds: %s has no key %r%s" % (name, key, nearest(key, known)))
+            raise OptionError(f"thresholds: {name} has no key {key!r}{nearest(key, known)}")
     if not isinstance(entry.get("enabled", True), bool):
-        raise OptionError("thresholds: %s: enabled is true or false, got %r" % (name, entry["enabled"]))
+        raise OptionError("thresholds: {}: enabled is true or false, got {!r}".format(name, entry["enabled"]))
 
 
-def _pair(check: Check, name: str, entry: Mapping[str, Any], outer: Tuple[Optional[float], Optional[float]]) -> None:
-    values: List[Optional[float]] = []
+def _pair(check: Check, name: str, entry: Mapping[str, Any], outer: tuple[float | None, float | None]) -> None:
+    values: list[float | None] = []
     for key, default in zip(("target", "alert"), outer):
         value = entry.get(key, default)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or is_nan(value)):
-            raise OptionError("thresholds: %s: %s is a number in %s, got %r" % (name, key, check.unit or "its unit", value))
+            raise OptionError(
+                "thresholds: {}: {} is a number in {}, got {!r}".format(name, key, check.unit or "its unit", value)
+            )
         values.append(value)
     target, alert = values
     if target is None or alert is None:
         return
     if (target > alert) if check.direction != BELOW else (target < alert):
         raise OptionError(
-            "thresholds: %s: target %s and alert %s are the wrong way round (%s values are bad)"
-            % (name, target, alert, "small" if check.direction == BELOW else "large")
+            "thresholds: {}: target {} and alert {} are the wrong way round ({} values are bad)".format(
+                name, target, alert, "small" if check.direction == BELOW else "large"
+            )
         )

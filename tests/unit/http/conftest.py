@@ -26,6 +26,9 @@ from judging import BY_ID, judge_observation
 
 Key = ec.EllipticCurvePrivateKey
 
+# No test fails because the machine is busy: only those about latency judge it, against lines that they set.
+PATIENT = {"endpoint.latency": {"target": 60_000, "alert": 60_000}}
+
 
 @dataclass
 class Authority:
@@ -123,10 +126,10 @@ def ask() -> Callable[..., dict[str, Any]]:
 
     def run(
         *endpoints: dict[str, Any],
-        deadline: float = 10,
-        timeout: float = 3,
+        deadline: float = 60,
+        timeout: float = 30,
         samples: int = 1,
-        thresholds: dict[str, Any] | None = None,
+        thresholds: dict[str, Any] = PATIENT,
         **more: Any,
     ) -> dict[str, Any]:
         named = [{"name": chr(ord("a") + place), **one} for place, one in enumerate(endpoints)]

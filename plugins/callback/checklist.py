@@ -5,21 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
-from typing import Any
-
-from ansible.plugins.callback.default import CallbackModule as DefaultCallback
-from ansible.utils.color import ANSIBLE_COLOR, stringc
-
-from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_ID
-from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES
-from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import CAPABILITIES, OPTIONS, kind_of
-from ansible_collections.nexuscos.ops.plugins.module_utils._report.progress import Progress
-from ansible_collections.nexuscos.ops.plugins.module_utils._report.terminal import plain
-from ansible_collections.nexuscos.ops.plugins.module_utils._report.text import clean
-
 DOCUMENTATION = r"""
 name: checklist
 type: stdout
@@ -39,6 +24,21 @@ extends_documentation_fragment:
 requirements:
   - Set as C(stdout_callback) in the configuration.
 """
+
+import os
+import sys
+import time
+from typing import Any
+
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+from ansible.utils.color import ANSIBLE_COLOR, stringc
+
+from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_ID
+from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES
+from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import CAPABILITIES, OPTIONS, kind_of
+from ansible_collections.nexuscos.ops.plugins.module_utils._report.progress import Progress
+from ansible_collections.nexuscos.ops.plugins.module_utils._report.terminal import plain
+from ansible_collections.nexuscos.ops.plugins.module_utils._report.text import clean
 
 _OBSERVERS = {"nexuscos.ops.%s" % one.module: one.module for one in CAPABILITIES}
 _START = "nexuscos.ops.run_start"

@@ -48,11 +48,11 @@ options:
     type: str
     default: ''
   services:
-    description: The services and what each depends on, as C({name: {namespace, depends_on}}).
+    description: The services and what each depends on, as a mapping of name to C(namespace) and C(depends_on).
     type: dict
     default: {}
   systems:
-    description: Systems that services depend on and that are no services, as C({name: {title}}).
+    description: Systems that services depend on and that are no services, as a mapping of name to C(title).
     type: dict
     default: {}
 attributes:
@@ -98,8 +98,8 @@ summary:
   returned: always
   type: dict
   sample: {ok: 5210, warning: 3, critical: 1, unknown: 0, total: 5214, worst: critical}
-items:
-  description: The checklist, with state, status and headline of each item.
+checklist:
+  description: The items of the checklist, with state, status and headline of each item.
   returned: always
   type: list
   elements: dict

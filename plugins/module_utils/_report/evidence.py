@@ -31,7 +31,7 @@ _DULL = ("kind", "recorded_at")
 def telling(finding: Mapping[str, Any], most: int | None = None) -> list[str]:
     """Lines of evidence, the most telling first.
 
-    :param most: that many lines at most, one for each key; None for everything, the value against its thresholds included.
+    :param most: that many lines at most, one for each key; None for everything, the value and its thresholds included.
     """
     evidence = finding.get("evidence") or {}
     if most is None:

@@ -77,7 +77,7 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
 def _finding(one: Mapping[str, Any], nodes: Mapping[str, str], item_of: Mapping[str, list[int]]) -> dict[str, Any]:
     name = one["fingerprint"]
     title = clean(one["title"])
-    evidence = [(key, text) for key, text in flat(one["evidence"])]
+    evidence = list(flat(one["evidence"]))
     service = nodes.get(name, "")
     return {
         **one,

@@ -167,8 +167,8 @@ def _message(result: Mapping[str, Any]) -> str:
     text = str(result.get("msg") or "").strip()
     errors = result.get("argument_errors")
     if errors and isinstance(errors, (list, tuple)):
-        text = "%s %s" % (text.split("\n")[0], "; ".join(str(one) for one in errors))
+        text = "%s %s" % (text.split("\n", 1)[0], "; ".join(str(one) for one in errors))
     stderr = str(result.get("module_stderr") or result.get("module_stdout") or "").strip()
     if stderr:
-        text = "%s: %s" % (text.split("\n")[0], stderr.split("\n")[-1])
+        text = "%s: %s" % (text.split("\n", 1)[0], stderr.rsplit("\n", 1)[-1])
     return clean(text or "no message", keep_lines=True)

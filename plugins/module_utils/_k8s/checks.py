@@ -475,7 +475,7 @@ CHECKS: tuple[Check, ...] = (
         "k8s.ingress_tls",
         "Is the TLS Secret of every Ingress there?",
         "operations:certificate-management",
-        ("morning.services", "morning.certificates"),
+        ("morning.services",),
         "Ingress spec.tls.secretName against the names of Secrets",
         _KUBECTL + "get secrets --field-selector type=kubernetes.io/tls; "
         "kubectl --context {target} -n {namespace} describe ingress {name}",

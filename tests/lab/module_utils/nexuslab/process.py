@@ -24,6 +24,8 @@ from typing import Any
 from . import cgroup, state
 
 STARTED = "--- started by the lab:"
+# seconds for a daemon that runs already to answer; one that needs longer is started afresh
+RUNNING_PATIENCE = 10.0
 
 
 class ProcessError(Exception):
@@ -37,6 +39,13 @@ def start_time(pid: int) -> int | None:
     except OSError:
         return None
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _suspended(pid: int) -> bool:
+    try:
+        return Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()[0] in "Tt"
+    except OSError:
+        return False
 
 
 class Daemon:
@@ -72,7 +81,7 @@ class Daemon:
             if check:
                 return False
             try:
-                self.wait_ready(int(record["pid"]) if record else 0)
+                self.wait_ready(int(record["pid"]) if record else 0, patience=RUNNING_PATIENCE)
                 return False
             except ProcessError:
                 pass  # alive and deaf (stopped, wedged): only a fresh one helps
@@ -156,10 +165,15 @@ class Daemon:
         self._child: subprocess.Popen[bytes] | None = process
         return process.pid
 
-    def wait_ready(self, pid: int) -> None:
-        """Wait until the daemon does its work. Raises ProcessError when it ends before, or takes too long."""
+    def wait_ready(self, pid: int, patience: float | None = None) -> None:
+        """Wait until the daemon does its work, for patience (seconds) or its own timeout.
+
+        Raises ProcessError when it ends before, is suspended, or takes too long.
+        """
         ready = {key: value for key, value in (self.spec.get("ready") or {}).items() if value}
         timeout = float(self.spec.get("timeout") or 30)
+        if patience is not None:
+            timeout = min(timeout, patience)
         deadline = time.monotonic() + timeout
         pause = 0.05
         last = "not asked yet"
@@ -171,6 +185,8 @@ class Daemon:
                 raise ProcessError(
                     "%s ended while it was starting; last lines of %s:\n%s" % (self.name, self.log, self.tail())
                 )
+            if patience is not None and _suspended(pid):
+                raise ProcessError("%s is suspended" % self.name)
             last = _probe(ready, self.spec.get("netns"))
             if not last:
                 return

@@ -13,32 +13,33 @@ version_added: 0.1.0
 author:
   - Nexus COS operations (@nexuscos)
 description:
-  - Looks at one PostgreSQL server, version 13 to 18, and answers with findings. An unhealthy, unreachable or dead server
-    is data, never a failed task.
-  - One connection, one read-only transaction, all questions in one pipeline, a tenth of a second. Nothing waits for a lock on a
-    table. Settings of the session (time-outs) end with the transaction, so that a pooler is no obstacle.
+  - Looks at one PostgreSQL server, version 13 to 18, and answers with findings. An unhealthy, unreachable or dead
+    server is data, never a failed task.
+  - One connection, one read-only transaction, all questions in one pipeline, a tenth of a second. Nothing waits for a
+    lock on a table. Settings of the session (time-outs) end with the transaction, so that a pooler is no obstacle.
   - A primary is asked about its standbys, so that a standby that is not there is missed; a standby about what it
     receives and replays. What only a primary can answer is not asked of a standby.
-  - Counters that the server keeps since the statistics began (deadlocks, temporary files, checkpoints) are judged as rates by the
-    hour, the archiver by its last failure against its last success, broken pages by the age of the last one. What was mended does not stay red.
-  - A server that refuses, hangs, starts or stops is dead for everybody, and C(postgres.reachable) is critical. Where nothing comes
-    back at all (time-out, no route, no name), a dead machine and a cut link look the same from here, and C(postgres.reachable)
-    is unknown. A server that answers and does not let the role in is reachable, and C(postgres.access) is unknown. A server
-    whose connections are used up is a finding of C(postgres.connections).
+  - Counters that the server keeps since the statistics began (deadlocks, temporary files, checkpoints) are judged as
+    rates by the hour, the archiver by its last failure against its last success, broken pages by the age of the last
+    one. What was mended does not stay red.
+  - A server that refuses, hangs, starts or stops is dead for everybody, and C(postgres.reachable) is critical. Where
+    nothing comes back at all (time-out, no route, no name), a dead machine and a cut link look the same from here, and
+    C(postgres.reachable) is unknown. A server that answers and does not let the role in is reachable, and
+    C(postgres.access) is unknown. A server whose connections are used up is a finding of C(postgres.connections).
 options:
   deadline:
     default: 15.0
   expected_standbys:
     description:
-      - Names of the standbys (C(application_name), by default their C(cluster_name)) that must be connected to this server.
-        Without them only those that are connected are judged, and one that is gone is not missed.
+      - Names of the standbys (C(application_name), by default their C(cluster_name)) that must be connected to this
+        server. Without them only those that are connected are judged, and one that is gone is not missed.
     type: list
     elements: str
     default: []
   databases:
     description:
-      - Names or globs of the databases whose tables, indexes and sequences are read. Those catalogues live in each database
-        and want one short connection more for each but the login database.
+      - Names or globs of the databases whose tables, indexes and sequences are read. Those catalogues live in each
+        database and want one short connection more for each but the login database.
       - An empty list reads the login database. The others are named in RV(facts.databases_not_read).
     type: list
     elements: str
@@ -52,7 +53,8 @@ options:
     default: [pg_dump, pg_restore, vacuumdb, reindexdb]
   previous:
     description:
-      - An earlier recording of the same server, written by O(record_to). C(postgres.growth) compares the sizes of the databases with it.
+      - An earlier recording of the same server, written by O(record_to). C(postgres.growth) compares the sizes of the
+        databases with it.
       - Without this option nobody asks for growth, and sizes alone are judged. A file that is not there yet makes
         C(postgres.growth) unknown.
     type: path
@@ -60,11 +62,11 @@ extends_documentation_fragment:
   - nexuscos.ops.observe
   - nexuscos.ops.postgres
 notes:
-  - 'Rights: C(CREATE ROLE monitor LOGIN IN ROLE pg_monitor). Three questions want a grant more, in each database that is
-    read; without it they are not seen, and the coverage names the grant.'
+  - 'Rights: C(CREATE ROLE monitor LOGIN IN ROLE pg_monitor). Three questions want a grant more, in each database that
+    is read; without it they are not seen, and the coverage names the grant.'
   - 'C(postgres.hba_errors): C(GRANT SELECT ON pg_hba_file_rules) and C(GRANT EXECUTE ON FUNCTION pg_hba_file_rules()).'
-  - 'C(postgres.bloat): C(GRANT SELECT (starelid, stainherit, staattnum, stanullfrac, stawidth) ON pg_statistic): widths only, no
-    values of the data.'
+  - 'C(postgres.bloat): C(GRANT SELECT (starelid, stainherit, staattnum, stanullfrac, stawidth) ON pg_statistic): widths
+    only, no values of the data.'
   - 'C(postgres.sequence): C(GRANT SELECT ON ALL SEQUENCES IN SCHEMA ...) and the same by C(ALTER DEFAULT PRIVILEGES).'
   - C(postgres.standby_reply) compares the clocks of primary and standby. Both need NTP, as all servers do.
   - Values in statements are taken out before anybody sees them. C(evidence) shows the statement with gaps.
@@ -123,66 +125,224 @@ findings:
   type: list
   elements: dict
   contains:
-    check: {description: Id of the check., type: str, returned: always, sample: postgres.standby}
-    object: {description: What it is about., type: str, returned: always, sample: db1/db3}
-    status: {description: V(ok), V(warning), V(critical) or V(unknown)., type: str, returned: always, sample: critical}
-    title: {description: The finding in a sentence., type: str, returned: always, sample: standby db3 is not connected to db1}
-    value: {description: The number that was judged, or null., type: float, returned: always, sample: 95.1}
-    unit: {description: Its unit, or null., type: str, returned: always, sample: "%"}
-    target: {description: What good is, or null., type: float, returned: always, sample: 80}
-    alert: {description: What is not acceptable, or null., type: float, returned: always, sample: 90}
-    evidence: {description: 'Enough to act on: sessions, positions, settings.', type: dict, returned: always, sample: {used: 92, usable: 97}}
-    remedy: {description: The next step., type: str, returned: always, sample: 'psql -h db1 -c "SELECT pg_terminate_backend(4711)"'}
-    runbook: {description: File and heading of the runbook., type: str, returned: always, sample: 'daily:database-maintenance'}
-    fingerprint: {description: SHA-256 of check and object., type: str, returned: always, sample: 9f86d081884c7d659a2feaa0c55ad015}
-    caused_by: {description: Fingerprint of the finding that explains this one, or null., type: str, returned: always, sample: null}
-    recorded_at: {description: Time of the recording that was judged; null of a live look., type: str, returned: always, sample: null}
+    check:
+      description: Id of the check.
+      type: str
+      returned: always
+      sample: postgres.standby
+    object:
+      description: What it is about.
+      type: str
+      returned: always
+      sample: db1/db3
+    status:
+      description: V(ok), V(warning), V(critical) or V(unknown).
+      type: str
+      returned: always
+      sample: critical
+    title:
+      description: The finding in a sentence.
+      type: str
+      returned: always
+      sample: standby db3 is not connected to db1
+    value:
+      description: The number that was judged, or null.
+      type: float
+      returned: always
+      sample: 95.1
+    unit:
+      description: Its unit, or null.
+      type: str
+      returned: always
+      sample: "%"
+    target:
+      description: What good is, or null.
+      type: float
+      returned: always
+      sample: 80
+    alert:
+      description: What is not acceptable, or null.
+      type: float
+      returned: always
+      sample: 90
+    evidence:
+      description: 'Enough to act on: sessions, positions, settings.'
+      type: dict
+      returned: always
+      sample: {used: 92, usable: 97}
+    remedy:
+      description: The next step.
+      type: str
+      returned: always
+      sample: 'psql -h db1 -c "SELECT pg_terminate_backend(4711)"'
+    runbook:
+      description: File and heading of the runbook.
+      type: str
+      returned: always
+      sample: 'daily:database-maintenance'
+    fingerprint:
+      description: SHA-256 of check and object.
+      type: str
+      returned: always
+      sample: 9f86d081884c7d659a2feaa0c55ad015
+    caused_by:
+      description: Fingerprint of the finding that explains this one, or null.
+      type: str
+      returned: always
+      sample: null
+    recorded_at:
+      description: Time of the recording that was judged; null of a live look.
+      type: str
+      returned: always
+      sample: null
 summary:
   description: Counts of objects by status, and the worst status. A check that was not seen counts as V(unknown) there.
   returned: always
   type: dict
   contains:
-    ok: {description: Objects that are well., type: int, returned: always, sample: 214}
-    warning: {description: Findings with this status., type: int, returned: always, sample: 1}
-    critical: {description: Findings with this status., type: int, returned: always, sample: 0}
-    unknown: {description: Findings with this status., type: int, returned: always, sample: 0}
-    total: {description: All of these., type: int, returned: always, sample: 215}
-    worst: {description: The worst status., type: str, returned: always, sample: warning}
+    ok:
+      description: Objects that are well.
+      type: int
+      returned: always
+      sample: 214
+    warning:
+      description: Findings with this status.
+      type: int
+      returned: always
+      sample: 1
+    critical:
+      description: Findings with this status.
+      type: int
+      returned: always
+      sample: 0
+    unknown:
+      description: Findings with this status.
+      type: int
+      returned: always
+      sample: 0
+    total:
+      description: All of these.
+      type: int
+      returned: always
+      sample: 215
+    worst:
+      description: The worst status.
+      type: str
+      returned: always
+      sample: warning
 coverage:
   description: One row for each check.
   returned: always
   type: list
   elements: dict
   contains:
-    check: {description: Id of the check., type: str, returned: always, sample: postgres.hba_errors}
-    objects: {description: How many objects were looked at., type: int, returned: always, sample: 1}
-    status: {description: The worst status among them., type: str, returned: always, sample: unknown}
-    seen: {description: Whether the check could be answered., type: bool, returned: always, sample: false}
-    reason: {description: Why not, or null., type: str, returned: always, sample: permission denied for view pg_hba_file_rules}
+    check:
+      description: Id of the check.
+      type: str
+      returned: always
+      sample: postgres.hba_errors
+    objects:
+      description: How many objects were looked at.
+      type: int
+      returned: always
+      sample: 1
+    status:
+      description: The worst status among them.
+      type: str
+      returned: always
+      sample: unknown
+    seen:
+      description: Whether the check could be answered.
+      type: bool
+      returned: always
+      sample: false
+    reason:
+      description: Why not, or null.
+      type: str
+      returned: always
+      sample: permission denied for view pg_hba_file_rules
 facts:
   description: Headline numbers. Empty where the server was not seen.
   returned: always
   type: dict
   contains:
-    version: {description: Version of the server., type: str, returned: when seen, sample: '15.14'}
-    role: {description: V(primary) or V(standby)., type: str, returned: when seen, sample: primary}
-    uptime_s: {description: Seconds since the server was started., type: int, returned: when seen, sample: 864000}
-    connect_ms: {description: Milliseconds that connecting and logging in took., type: float, returned: when seen, sample: 9.1}
-    took_ms: {description: Milliseconds that the whole look took., type: float, returned: when seen, sample: 87.5}
-    connections_used: {description: Client connections., type: int, returned: when seen, sample: 41}
-    connections_usable: {description: Connections that are not reserved., type: int, returned: when seen, sample: 97}
-    database_bytes: {description: Size of all databases., type: int, returned: when seen, sample: 734003200}
-    databases: {description: Size in bytes by database., type: dict, returned: when seen, sample: {nexusdb: 726663168, postgres: 7340032}}
-    databases_read: {description: Databases whose own catalogues were read., type: list, elements: str, returned: when seen, sample: [nexusdb]}
-    databases_not_read: {description: Databases that O(databases) does not ask for., type: list, elements: str, returned: when seen, sample: [postgres]}
+    version:
+      description: Version of the server.
+      type: str
+      returned: when seen
+      sample: '15.14'
+    role:
+      description: V(primary) or V(standby).
+      type: str
+      returned: when seen
+      sample: primary
+    uptime_s:
+      description: Seconds since the server was started.
+      type: int
+      returned: when seen
+      sample: 864000
+    connect_ms:
+      description: Milliseconds that connecting and logging in took.
+      type: float
+      returned: when seen
+      sample: 9.1
+    took_ms:
+      description: Milliseconds that the whole look took.
+      type: float
+      returned: when seen
+      sample: 87.5
+    connections_used:
+      description: Client connections.
+      type: int
+      returned: when seen
+      sample: 41
+    connections_usable:
+      description: Connections that are not reserved.
+      type: int
+      returned: when seen
+      sample: 97
+    database_bytes:
+      description: Size of all databases.
+      type: int
+      returned: when seen
+      sample: 734003200
+    databases:
+      description: Size in bytes by database.
+      type: dict
+      returned: when seen
+      sample: {nexusdb: 726663168, postgres: 7340032}
+    databases_read:
+      description: Databases whose own catalogues were read.
+      type: list
+      elements: str
+      returned: when seen
+      sample: [nexusdb]
+    databases_not_read:
+      description: Databases that O(databases) does not ask for.
+      type: list
+      elements: str
+      returned: when seen
+      sample: [postgres]
     standbys:
       description: How many standbys stream, V(n of m) where O(expected_standbys) says how many there should be.
       type: raw
       returned: when seen
       sample: 2 of 2
-    replication_lag_s: {description: Lag of the slowest standby in seconds., type: float, returned: where there is replication, sample: 0.0}
-    wal_bytes: {description: Size of the WAL on the disk., type: int, returned: when seen, sample: 1073741824}
-    xmin_age: {description: Transactions that vacuum cannot clean up after., type: int, returned: on a primary, sample: 2}
+    replication_lag_s:
+      description: Lag of the slowest standby in seconds.
+      type: float
+      returned: where there is replication
+      sample: 0.0
+    wal_bytes:
+      description: Size of the WAL on the disk.
+      type: int
+      returned: when seen
+      sample: 1073741824
+    xmin_age:
+      description: Transactions that vacuum cannot clean up after.
+      type: int
+      returned: on a primary
+      sample: 2
 recorded_at:
   description: Time of the recording that was judged, in UTC; null of a live look.
   returned: always

@@ -100,7 +100,7 @@ def quantity(value: Any) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
-        return float(value) if value == value and abs(value) < 1e30 else None
+        return float(value) if abs(value) < 1e30 else None
     if not isinstance(value, str) or len(value) > 64:
         return None
     match = _QUANTITY.match(value)

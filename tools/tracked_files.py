@@ -42,7 +42,7 @@ FORBIDDEN = {
             r"(?<![\w./-])/wo" + r"rk/",
         )
     ),
-    "a private key": "-----BEGIN [A-Z ]*PRIVATE" + " KEY-----",
+    "a private key": "-----BEGIN [A-Z ]*PRIVATE" + r" KEY-----\s+[A-Za-z0-9+/=]{40}",
 }
 PATTERNS = {what: re.compile(pattern.encode()) for what, pattern in FORBIDDEN.items()}
 # The text of the licence and fixtures of what must be redacted speak for themselves.

@@ -27,6 +27,7 @@ CHECKS = (
     "k8s.terminating",
 )
 _NUMBERS = ("k8s.liveness", "k8s.crash_loop", "k8s.init_stuck", "k8s.terminating")
+_HARD = ("k8s.crash_loop", "k8s.liveness", "k8s.oom_killed")
 _HISTORY = ("k8s.evicted", "k8s.pod_failed")
 _MOST_PODS = 5
 
@@ -39,6 +40,10 @@ def evaluate(look: Look) -> None:
     for pod in look.pods:
         for one in troubles(look, pod):
             found.setdefault((pod.obj, one.check), []).append((pod, one))
+    for obj, check in list(found):
+        # Pods of the same owner that crash now and then, and are unready in between, are one symptom.
+        if check == "k8s.readiness" and any((obj, hard) in found for hard in _HARD):
+            del found[(obj, check)]
     silent = _services_without_endpoints(look)
     for (obj, check), group in found.items():
         _report(look, obj, check, group, silent)
@@ -65,14 +70,15 @@ def _report(look: Look, obj: str, check: str, group: list[tuple[Pod, Trouble]], 
     title = f"{pod.owner[1]} {trouble.what}"
     if len(group) > 1:
         title += " (%d pods)" % len(group)
-    causes = [look.obj("Node", pod.node)] if pod.node else []
+    causes = [look.obj("Node", pod.node or "-")]
     causes += [
         look.obj("PersistentVolumeClaim", claim, pod.namespace)
         for claim in dig(pod.shape, "claims") or []
         if isinstance(claim, str)
     ]
     registered = look.judge.checks[check]
-    caused_by = look.cause(*causes, above=registered.rank)
+    # A node that is merely busy or cordoned is no evident cause of what one of its pods does.
+    caused_by = look.cause(*causes, above=min(registered.rank, 8)) or look.cause(*causes[1:], above=registered.rank)
     if check in _NUMBERS:
         look.value(check, obj, trouble.value or 0.0, title, evidence=evidence, caused_by=caused_by, counted=True)
         return

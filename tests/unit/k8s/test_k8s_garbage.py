@@ -138,7 +138,7 @@ def bend(doc: Any, path: tuple[Any, ...], value: Any) -> None:
 
 RICH = rich()
 PLACES = [(index, path) for index, one in enumerate(RICH) for path in places(one) if path != ("kind",)]
-FIXED = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+FIXED = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @FIXED

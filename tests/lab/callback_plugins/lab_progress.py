@@ -26,11 +26,11 @@ description:
 # what a component says itself by the action lab_component is worth a line of its own
 QUIET = {
     "lab_component",
-    "include_role",
-    "ansible.builtin.include_role",
-    "import_role",
-    "set_fact",
-    "ansible.builtin.set_fact",
+    *("include_role", "import_role", "include_tasks", "import_tasks", "set_fact"),
+    *(
+        "ansible.builtin.%s" % name
+        for name in ("include_role", "import_role", "include_tasks", "import_tasks", "set_fact")
+    ),
 }
 
 
@@ -55,11 +55,14 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, _playbook: Any) -> None:
         self._started = time.monotonic()
+        self._up: set[str] = set()
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         if task.action in QUIET:
             return
         name = task.get_name().rpartition(" : ")[2]
+        if host.get_name() in self._up:  # whatever comes after it, mostly skipped
+            return
         self._line(host.get_name(), name)
         self._component(host.get_name(), {"state": "starting", "detail": name})
 
@@ -67,6 +70,7 @@ class CallbackModule(CallbackBase):
         task = result.task if hasattr(result, "task") else result._task
         host = result.host if hasattr(result, "host") else result._host
         if task.action == "lab_component" and task.args.get("state") == "up":
+            self._up.add(host.get_name())
             self._line(host.get_name(), "up after %.0f s" % (time.monotonic() - self._started))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,10 @@ from .tls import Contexts
 from .wire import Exchange, send
 
 MOST_THREADS = 256
+GENTLE = 8
+PACE_SECONDS = 0.01
+"""Beyond so many endpoints at once each further one waits for another to finish, or so long: all at the same instant
+would measure the load that they make themselves. One that hangs costs the others this pause, once."""
 MOST_HOPS = 10
 SAMPLING_SECONDS = 1.0
 """No further sample of an endpoint starts after this time: a slow endpoint is known to be slow after one."""
@@ -62,47 +65,41 @@ def collect(endpoints: Sequence[Endpoint], deadline: float, slow_ms: Callable[[s
             contexts.get(endpoint)
     # Threads end a little before the module does, so that they can still say how far they came.
     end = time.monotonic() + deadline - min(0.1, deadline / 10)
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for place in range(len(endpoints)):
-        waiting.put(place)
     taken: list[list[dict[str, Any]]] = [[] for _endpoint in endpoints]
     finished = [False] * len(endpoints)
-    all_done = threading.Event()
-    lock = threading.Lock()
-    left = [len(endpoints)]
-
     crashed: list[BaseException] = []
+    asked = threading.Condition()
+    under_way = 0
 
-    def work() -> None:
+    def work(place: int) -> None:
+        nonlocal under_way
+        endpoint = endpoints[place]
         try:
-            work_off()
+            for sample in _samples(endpoint, end, resolver, contexts, slow_ms(endpoint.name)):
+                with asked:
+                    taken[place].append(sample)
+            finished[place] = True
         except BaseException as error:  # noqa: BLE001  # raised again in the main thread
             crashed.append(error)
-            all_done.set()
+        with asked:
+            under_way -= 1
+            asked.notify_all()
 
-    def work_off() -> None:
-        while time.monotonic() < end:
-            try:
-                place = waiting.get_nowait()
-            except queue.Empty:
-                return
-            endpoint = endpoints[place]
-            for sample in _samples(endpoint, end, resolver, contexts, slow_ms(endpoint.name)):
-                with lock:
-                    taken[place].append(sample)
-            with lock:
-                finished[place] = True
-                left[0] -= 1
-                if not left[0]:
-                    all_done.set()
-
-    for _thread in range(min(len(endpoints), MOST_THREADS)):
-        threading.Thread(target=work, daemon=True).start()
-    if endpoints:
-        all_done.wait(max(end + 0.05 - time.monotonic(), 0))
-    if crashed:
-        raise crashed[0]
-    with lock:
+    with asked:
+        last = 0.0
+        for place in range(len(endpoints)):
+            now = time.monotonic()
+            while now < end and not (under_way < GENTLE or (under_way < MOST_THREADS and now - last >= PACE_SECONDS)):
+                asked.wait(PACE_SECONDS)
+                now = time.monotonic()
+            if now >= end or crashed:
+                break
+            under_way, last = under_way + 1, now
+            threading.Thread(target=work, args=(place,), daemon=True).start()
+        while under_way and not crashed and time.monotonic() < end + 0.05:
+            asked.wait(max(end + 0.05 - time.monotonic(), 0.001))
+        if crashed:
+            raise crashed[0]
         return {
             "deadline": deadline,
             "endpoints": [

@@ -60,8 +60,20 @@ def test_one_dead_endpoint_costs_the_others_nothing(ask):
 
 def test_more_endpoints_than_threads(ask, monkeypatch):
     monkeypatch.setattr(collect, "MOST_THREADS", 3)
+    monkeypatch.setattr(collect, "GENTLE", 2)
     with Server(MODES["ok"]) as good:
         assert ask(*({"url": good.url()} for _ in range(20)))["facts"]["endpoints_ok"] == 20
+
+
+def test_hanging_endpoints_hold_nobody_up(ask):
+    with Server(MODES["ok"]) as good, Server(hang) as silent:
+        began = time.monotonic()
+        dead = [{"url": silent.url(), "timeout": 2} for _ in range(collect.GENTLE * 2)]
+        result = ask(*dead, {"url": good.url()})
+        assert time.monotonic() - began < 15, "one after the other they would take longer"
+    sample = result["observation"]["endpoints"][-1]["samples_taken"][0]
+    assert sample["status"] == 200
+    assert result["facts"]["endpoints_ok"] == 1
 
 
 def test_what_the_deadline_cuts_off_is_unknown_not_critical(ask):
@@ -78,6 +90,7 @@ def test_what_the_deadline_cuts_off_is_unknown_not_critical(ask):
 
 def test_what_was_not_begun_is_unknown(ask, monkeypatch):
     monkeypatch.setattr(collect, "MOST_THREADS", 1)
+    monkeypatch.setattr(collect, "GENTLE", 1)
     with Server(hang) as silent:
         result = ask({"url": silent.url()}, {"url": silent.url()}, timeout=30, deadline=0.4)
     assert [found["status"] for found in result["findings"]] == ["unknown", "unknown"]

@@ -19,6 +19,8 @@ _CREATE_GRACE = 45
 _CREATE_LIMIT = 300
 _READY_GRACE = 20
 
+# What kubelet and runtime call a process that could not even be executed.
+_NEVER_STARTED = ("StartError", "ContainerCannotRun")
 _PULL_REASONS = (
     "ErrImagePull",
     "ImagePullBackOff",
@@ -282,6 +284,10 @@ def _died(look: Look, pod: Pod, init: bool, status: Doc, evidence: dict[str, Any
         "finished": text(last, "finishedAt"),
     }
     where = f"{pod.namespace}/{pod.name}/{name}"
+    if text(last, "reason") in _NEVER_STARTED and (backoff or now):
+        message = text(last, "message")
+        said = {**evidence, "message": message}
+        return Trouble("k8s.container_start", f"cannot start container {name}: {message or last['reason']}", None, said)
     looping = backoff or bool(now and restarts) or _flaps(look, before, running, restarts)
     if text(last, "reason") == "OOMKilled":
         if since > DAY:
@@ -365,8 +371,12 @@ def _creating(look: Look, pod: Pod) -> list[Trouble]:
         what = "waits for its init container %s since %s" % (text(busy, "name"), span(age))
         where = "%s/%s/%s" % (pod.namespace, pod.name, text(busy, "name"))
         return [Trouble("k8s.init_stuck", what, round(age), {"container": text(busy, "name")}, where)]
-    if not any(reason in ("ContainerCreating", "PodInitializing") for _status, reason in waits):
+    untouched = pod.phase == "Pending" and not any(True for _one in pod.containers())
+    if not untouched and not any(reason in ("ContainerCreating", "PodInitializing") for _status, reason in waits):
         return []
+    if look.told(look.obj("Node", pod.node), "k8s.node_ready"):
+        what = f"waits for its containers on node {pod.node}, which is not ready"
+        return [Trouble("k8s.container_start", what, None, {"node": pod.node})]
     age = look.age(text(pod.condition("PodScheduled"), "lastTransitionTime")) or look.age(
         text(pod.detail, "metadata", "creationTimestamp")
     )

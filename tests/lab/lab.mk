@@ -19,4 +19,4 @@ lab-env: ## Print `export` lines for any tool: eval "$$(make -s lab-env)"
 
 .PHONY: lab-down
 lab-down: ## End every process and remove all that the lab made; KEEP=1 keeps data, logs and passwords
-	@$(LAB) down $(if $(KEEP),--keep)
+	@$(if $(wildcard $(VENV)/bin/python),$(LAB),$(PYTHON) tests/lab/lab.py) down $(if $(KEEP),--keep)

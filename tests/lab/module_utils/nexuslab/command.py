@@ -22,15 +22,15 @@ SLOW = ("kubernetes",)
 # seconds on two cores: with an empty cache, and with a full one
 USUALLY = {
     "network": (3, 2),
-    "packages": (60, 1),
-    "postgresql": (30, 8),
+    "packages": (40, 1),
+    "postgresql": (20, 8),
     "analytics": (15, 5),
     "redis": (8, 5),
     "mongodb": (8, 5),
     "monitoring": (10, 6),
     "edge": (6, 4),
-    "hosts": (80, 15),
-    "kubernetes": (900, 100),
+    "hosts": (40, 6),
+    "kubernetes": (900, 50),
 }
 
 

@@ -27,6 +27,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._report import html, 
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import (
     GROUPS,
     OPTIONS,
+    WITHOUT_MODULE,
     Look,
     capabilities_of,
     read_result,
@@ -146,6 +147,9 @@ def _gather(task_vars: Mapping[str, Any]) -> tuple[list[Look], list[str], dict[s
     in_play = set(task_vars.get("ansible_play_hosts_all") or ())
     looks: list[Look] = []
     no_module: dict[str, str] = {}
+    if not context.CLIARGS.get("subset"):
+        for group in WITHOUT_MODULE:
+            no_module.update({str(host): "no module looks at %s yet" % group for host in groups.get(group, ())})
     for host in hosts:
         if host not in in_play:
             continue

@@ -35,10 +35,10 @@ from ansible.utils.color import ANSIBLE_COLOR, stringc
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_ID
 from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES
-from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import CAPABILITIES, OPTIONS, kind_of
+from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import CAPABILITIES, GROUPS, OPTIONS, kind_of
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.progress import Progress
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.terminal import plain
-from ansible_collections.nexuscos.ops.plugins.module_utils._report.text import clean
+from ansible_collections.nexuscos.ops.plugins.module_utils._report.text import clean, plural
 
 _OBSERVERS = {"nexuscos.ops.%s" % one.module: one.module for one in CAPABILITIES}
 _START = "nexuscos.ops.run_start"
@@ -84,9 +84,11 @@ class CallbackModule(DefaultCallback):
 
     def _begin(self, play: Any) -> None:
         systems, engines = _systems(play)
+        if not systems:
+            return
         self._progress = Progress(PROCEDURES[self._procedure], BY_ID, systems, engines)
         title = self._procedure.rsplit("_", 1)[-1]
-        self._display.display("%s: looking at %d systems" % (title, len(systems)))
+        self._display.display("%s: looking at %s" % (title, plural(len(systems), "system")))
         self._draw()
 
     # What tasks say
@@ -241,8 +243,11 @@ def _systems(play: Any) -> tuple[dict[str, list[str]], dict[str, str]]:
     engines: dict[str, str] = {}
     for host in manager._inventory.get_hosts(play.hosts):  # noqa: SLF001
         name = host.get_name()
-        systems[name] = [group.get_name() for group in host.get_groups()]
-        if "databases" in systems[name]:
+        groups = [group.get_name() for group in host.get_groups()]
+        if not set(GROUPS) & set(groups):
+            continue
+        systems[name] = groups
+        if "databases" in groups:
             engine = manager.get_vars(play=play, host=host).get("nexuscos_database_engine", "postgres")
             engines[name] = str(engine)
     return systems, engines

@@ -223,6 +223,12 @@ def test_a_policy_that_does_not_exist_is_refused_at_once(tmp_path: Path, server:
     assert not (tmp_path / "reports").exists()
 
 
+def test_an_inventory_with_nothing_to_look_at_is_no_green_morning(tmp_path: Path) -> None:
+    run = Morning(inventory(tmp_path, others={"a": {}}), tmp_path / "reports")
+    assert run.status == 2
+    assert "no host in the groups clusters, databases and endpoints" in run.out + run.err
+
+
 def test_check_mode_looks_and_tells_and_writes_no_file(tmp_path: Path, server: str) -> None:
     run = Morning(inventory(tmp_path, endpoints={"public": urls(server, "/ill")}), tmp_path / "reports", "--check")
     assert run.status == 2

@@ -13,7 +13,8 @@ from .evidence import telling, value_line
 from .terminal import seen
 from .text import clean, duration, listed, plural, when
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&@:])")
+# What is special anywhere in a line; the rest is special only at its beginning, where no text of ours stands.
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&@#]|:(?=//)|(?<=www)\.)")
 _MARK = {
     "ok": "🟢 ok",
     "warning": "🟡 warning",

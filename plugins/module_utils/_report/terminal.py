@@ -237,7 +237,10 @@ def _coverage(report: Mapping[str, Any], paint: Paint, columns: int, verbose: bo
             "not covered: %s"
             % ", ".join("%d %s" % (numbers[one["item"]], one["short"]) for one in cover["not_covered"])
         )
-    texts += ["%s: %s" % (one["system"], one["reason"]) for one in cover["no_module"]]
+    reasons: dict[str, list[str]] = {}
+    for one in cover["no_module"]:
+        reasons.setdefault(one["reason"], []).append(one["system"])
+    texts += ["%s: %s" % (listed(names, 6), reason) for reason, names in reasons.items()]
     if cover["left_out"]:
         texts.append("left out of this run: %s" % listed(cover["left_out"], 6))
     if not verbose and len(texts) > 6:

@@ -61,6 +61,8 @@ class Client:
             if not access.verify:
                 pool["cert_reqs"] = "CERT_NONE"
                 pool["assert_hostname"] = False
+                # The user has asked for it, by name: no need to be told again with every connection.
+                urllib3.disable_warnings(self._errors.InsecureRequestWarning)
             elif access.server_name:
                 pool["server_hostname"] = access.server_name
                 pool["assert_hostname"] = access.server_name

@@ -309,6 +309,15 @@ _RECOVERY_FEEDS = ("receiver", "replay_paused", "replication_lag")
 RECOVERY_13 = Query("recovery", _RECOVERY_FEEDS, _RECOVERY % "NULL::text", STANDBY, until=140000)
 RECOVERY_14 = Query("recovery", _RECOVERY_FEEDS, _RECOVERY % "pg_get_wal_replay_pause_state()", STANDBY, since=140000)
 
+REPLAY = Query(
+    "replay",
+    ("replication_lag",),
+    # Asked last: WAL that came in the instant of the first question has been replayed by now, unless replay is stuck.
+    """SELECT pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::float8 AS unreplayed_bytes,
+  {} AS replayed_s""".format(_age("pg_last_xact_replay_timestamp()")),
+    STANDBY,
+)
+
 _CONFLICTS = """SELECT c.datname::text AS database, c.confl_tablespace::float8 AS tablespace,
   c.confl_lock::float8 AS lock,
   c.confl_snapshot::float8 AS snapshot, c.confl_bufferpin::float8 AS bufferpin,
@@ -518,7 +527,7 @@ ON_SERVER: tuple[Query, ...] = (
     SLOTS_13, SLOTS_16, SLOTS_17,
     SUBSCRIPTIONS_13, SUBSCRIPTIONS_14, SUBSCRIPTIONS_15, SUBSCRIPTIONS_16, RECOVERY_13, RECOVERY_14, CONFLICTS_13,
     CONFLICTS_16, DATABASES,
-    SHARED, ARCHIVER, READY, WAL, CHECKPOINTS_13, CHECKPOINTS_17, HBA_13, HBA_16, SIZES,
+    SHARED, ARCHIVER, READY, WAL, CHECKPOINTS_13, CHECKPOINTS_17, HBA_13, HBA_16, SIZES, REPLAY,
 )  # fmt: skip
 """Asked once a server, in this order: who blocks whom first, what reads directories last."""
 

@@ -148,6 +148,12 @@ def judge_recovery(case: Case) -> None:
     paused = _paused(case, row)
     silent = _receiver(case, row)
     waiting, replayed = amount(row, "unreplayed_bytes"), number(row, "replayed_s")
+    # On an idle standby the last commit may be hours old when one more record comes in: ask twice before that is lag.
+    again = case.row("replay") or row
+    if amount(again, "unreplayed_bytes") == 0:
+        waiting = 0.0
+    elif number(again, "replayed_s") is not None:
+        replayed = min(replayed, amount(again, "replayed_s")) if replayed is not None else number(again, "replayed_s")
     lag = 0.0
     if waiting > 0 or silent is None:
         # Without a receiver nobody knows what there is to replay: the last replayed commit is all that is known.

@@ -38,8 +38,8 @@ def judge_archiver(case: Case) -> None:
         "archive_backlog",
         case.target,
         ready,
-        "{} of WAL to archive, the oldest for {}".format(
-            words.count(ready, "segment waits", "segments wait"), words.age(max(oldest or 0.0, 0.0))
+        "{} to be archived, the oldest for {}".format(
+            words.count(ready, "WAL segment waits", "WAL segments wait"), words.age(max(oldest or 0.0, 0.0))
         ),
         {"segments": ready, "bytes": ready * (case.measure("wal_segment_size") or 16 * 1024.0**2), "oldest_s": oldest},
         caused_by=case.cause(("archiver", case.target)),

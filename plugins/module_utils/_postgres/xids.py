@@ -14,7 +14,7 @@ from .activity import session, who
 from .case import Case, amount, number, text
 
 _RANGE = 2.0**31
-_DRIFT = 2000
+_DRIFT = 500
 
 
 def judge_prepared(case: Case) -> None:
@@ -44,6 +44,7 @@ def judge_prepared(case: Case) -> None:
 
 @dataclass
 class _Holder:
+    source: str
     age: float
     obj: str
     words: str
@@ -63,13 +64,19 @@ def judge_horizon(case: Case) -> None:
     if all(case.rows(name) is None for name in ("horizon", "slots", "prepared")):
         return
     case.looked("xmin_horizon")
-    holders = sorted(_holders(case), key=lambda one: (-one.age, not one.owns, -one.seconds))
-    named: list[_Holder] = []
+    holders = sorted(_holders(case), key=lambda one: -one.age)
+    groups: list[list[_Holder]] = []
     for one in holders:
-        if not any(abs(other.age - one.age) <= _DRIFT for other in named):
-            named.append(one)
+        for group in groups:
+            # Ids go on while we ask: ages of different statements differ by what was used up between them.
+            if group[0].age - one.age <= (0 if group[0].source == one.source else _DRIFT):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
     case.judge.facts["xmin_age"] = int(holders[0].age) if holders else 0
-    for one in named:
+    for group in groups:
+        one = max(group, key=lambda one: (one.owns, one.seconds))
         title = "{} keeps vacuum from removing what died in the last {}".format(
             one.words,
             words.count(one.age, "transaction"),
@@ -84,6 +91,7 @@ def _holders(case: Case) -> list[_Holder]:
         owns = number(row, "xid_age") is not None and amount(row, "xid_age") >= amount(row, "xmin_age")
         found.append(
             _Holder(
+                "sessions",
                 amount(row, "xmin_age"),
                 case.name(text(row, "application") if is_standby else text(row, "database")),
                 "a query on standby {} (hot_standby_feedback)".format(text(row, "application"))
@@ -99,6 +107,7 @@ def _holders(case: Case) -> list[_Holder]:
         gid = text(row, "gid")
         found.append(
             _Holder(
+                "prepared",
                 amount(row, "xmin_age"),
                 case.name(text(row, "database")),
                 f"prepared transaction {gid}",
@@ -114,6 +123,7 @@ def _holders(case: Case) -> list[_Holder]:
         used = "used" if row.get("active") is True else "unused"
         found.append(
             _Holder(
+                "slots",
                 amount(row, "xmin_age"),
                 case.name(text(row, "name")),
                 "replication slot {} ({}, {})".format(text(row, "name"), text(row, "kind"), used),

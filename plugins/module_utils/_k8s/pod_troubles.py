@@ -305,18 +305,18 @@ def _died(look: Look, pod: Pod, init: bool, status: Doc, evidence: dict[str, Any
         return None
     if pod.owner[0] in ("Job", "CronJob") and text(pod.shape, "restart") != "Always":
         return None  # retries within the backoff limit; k8s.job_failed has the last word
-    probe = _killed_by_probe(look, pod, name, running, looping)
-    if probe is not None:
-        kind, message = probe
-        return Trouble(
-            "k8s.liveness",
-            "is killed by its %s probe (container %s, %d restarts): %s" % (kind, name, restarts, message),
-            float(restarts),
-            {**evidence, "probe": message},
-            where,
-        )
     if not looping:
         return None
+    probe = _killed_by_probe(look, pod, name, last)
+    if probe:
+        return Trouble(
+            "k8s.liveness",
+            "is killed by its %s probe (container %s, %d restarts): %s"
+            % (probe.split(" ", 1)[0].lower(), name, restarts, probe),
+            float(restarts),
+            {**evidence, "probe": probe},
+            where,
+        )
     kind = "init container" if init else "container"
     ended = "exit 0: it ends instead of serving" if code == 0 else f"exit {code}{_signal(code)}"
     title = "is crash-looping (%s %s, %s, %d restarts)" % (kind, name, ended, restarts)
@@ -333,16 +333,15 @@ def _flaps(look: Look, before: Doc, running: Doc, restarts: int) -> bool:
     return look.age(text(running, "startedAt")) < max(60.0, min(2 * (ended - started), 1800.0))
 
 
-def _killed_by_probe(look: Look, pod: Pod, container: str, running: Doc, looping: bool) -> tuple[str, str] | None:
+def _killed_by_probe(look: Look, pod: Pod, container: str, last: Doc) -> str:
+    """What a liveness or startup probe said shortly before a container ended; empty where none said anything."""
+    ended = moment(text(last, "finishedAt")) or 0.0
     for event in look.events("Pod", pod.namespace, pod.name, "Unhealthy"):
         message = text(event, "message")
-        if not _PROBE.match(message) or not _about(event, container):
-            continue
-        last = moment(text(event, "last")) or 0.0
-        fresh = look.now - last < 900 if looping else last > (moment(text(running, "startedAt")) or look.now)
-        if fresh:
-            return message.split(" ", 1)[0].lower(), message
-    return None
+        # The container has had its grace period between the last failure and its end.
+        if _PROBE.match(message) and _about(event, container) and (moment(text(event, "last")) or 0.0) > ended - 75:
+            return message
+    return ""
 
 
 def _about(event: Doc, container: str) -> bool:

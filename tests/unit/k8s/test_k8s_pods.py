@@ -183,10 +183,16 @@ def test_liveness_is_not_a_crash_loop():
     assert found[("k8s.liveness", WEB)]["evidence"]["probe"] == said
 
 
-def test_old_probe_failures_are_forgotten():
-    """It runs since ten minutes, the last failure was before."""
+def test_one_restart_by_a_probe_is_history():
+    """It was killed once, in a moment of load, and runs since then, though a probe has failed now and then."""
+    warnings = (event("Pod", "web-1", "Unhealthy", "Liveness probe failed: timeout", 5),)
+    assert not findings(pod("web-1", [container(running(300), died(137, 310), 1, ready=True)]), events=warnings)
+
+
+def test_a_crash_long_after_a_probe_failed_is_a_crash():
+    """The probe said so minutes before the last end."""
     warnings = (event("Pod", "web-1", "Unhealthy", "Liveness probe failed: timeout", 700),)
-    assert not findings(pod("web-1", [container(running(600), died(137, 610), 1, ready=True)]), events=warnings)
+    assert list(findings(pod("web-1", [crash(2)]), events=warnings)) == [("k8s.crash_loop", WEB)]
 
 
 def test_readiness_has_the_probe_and_the_share():

@@ -1,4 +1,3 @@
-
 # Appended by `make site` to the configuration that antsibull-docs makes.
 project = title = html_short_title = "nexuscos.ops"
 copyright = "2026, Nexus COS operations"  # noqa: A001

@@ -18,7 +18,10 @@ FAULT = "k8s-crash-loop"
 
 
 def _verdicts(report: dict[str, Any]) -> list[tuple[Any, ...]]:
-    return sorted((one["check"], one["object"], one["status"], one["title"], one["value"], one["caused_by"]) for one in report["findings"])
+    return sorted(
+        (one["check"], one["object"], one["status"], one["title"], one["value"], one["caused_by"])
+        for one in report["findings"]
+    )
 
 
 def _looked_at(report: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -31,7 +34,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("bundle")
     known = faults.every()[FAULT]
     prefix = faults.lab_prefix()
-    environment = faults.lab_environment() | {"NEXUSCOS_LAB_PREFIX": prefix, "PREFIX": prefix, "LAB": str(ROOT / ".lab")}
+    environment = faults.lab_environment() | {
+        "NEXUSCOS_LAB_PREFIX": prefix,
+        "PREFIX": prefix,
+        "LAB": str(ROOT / ".lab"),
+    }
     faults.apply(known, environment)
     try:
         faults._until(faults.expected([known]), known.observe, known.thresholds, known.settle)

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
 import faults  # noqa: E402
+
 from ansible_collections.nexuscos.ops.plugins.module_utils import _catalogue  # noqa: E402
 
 FAULTS = faults.every()

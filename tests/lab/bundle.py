@@ -28,13 +28,22 @@ def morning(variables: dict[str, Any], inventory: str = "inventories/lab", limit
     """Run the morning procedure and return report.json; findings never fail this run."""
     with tempfile.TemporaryDirectory(prefix="nexuscos-bundle-") as folder:
         extra = {"nexuscos_report_dir": folder, "nexuscos_fail_on": "never"} | variables
-        command = [str(ROOT / ".venv" / "bin" / "ansible-playbook"), "-i", inventory, "nexuscos.ops.daily_morning", "-e", json.dumps(extra)]
+        command = [
+            str(ROOT / ".venv" / "bin" / "ansible-playbook"),
+            "-i",
+            inventory,
+            "nexuscos.ops.daily_morning",
+            "-e",
+            json.dumps(extra),
+        ]
         if limit:
             command += ["--limit", limit]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         path = Path(folder) / "daily_morning" / "latest" / "report.json"
         if done.returncode != 0 or not path.exists():
-            raise SystemExit(f"bundle: daily_morning failed ({done.returncode}):\n{done.stdout[-3000:]}\n{done.stderr[-1000:]}")
+            raise SystemExit(
+                f"bundle: daily_morning failed ({done.returncode}):\n{done.stdout[-3000:]}\n{done.stderr[-1000:]}"
+            )
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
 

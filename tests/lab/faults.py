@@ -96,7 +96,8 @@ def lab_environment() -> dict[str, str]:
 def run_step(fault: Fault, step: str, environment: dict[str, str]) -> None:
     """Run the `apply` or the `heal` script of a fault.
 
-    Output goes to a file, not a pipe: a step may leave a process behind (a held lock, a load), which would keep a pipe open.
+    Output goes to a file, not a pipe: a step may leave a process behind (a held lock, a load), and that would keep a
+    pipe open.
     """
     script: str = getattr(fault, step)
     with tempfile.TemporaryFile() as output:
@@ -124,7 +125,9 @@ def apply(fault: Fault, environment: dict[str, str]) -> None:
     """Apply a fault. It is marked as applied before the first step, so that a stopped apply is healed too."""
     STATE.mkdir(parents=True, exist_ok=True)
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    (STATE / f"{fault.name}.json").write_text(json.dumps({"name": fault.name, "what": fault.what, "since": since}), encoding="utf-8")
+    (STATE / f"{fault.name}.json").write_text(
+        json.dumps({"name": fault.name, "what": fault.what, "since": since}), encoding="utf-8"
+    )
     run_step(fault, "apply", environment)
 
 
@@ -142,10 +145,14 @@ def applied() -> list[str]:
 def look(hosts: tuple[str, ...], thresholds: dict[str, Any] | None = None) -> dict[str, Any]:
     """Run the morning procedure over some hosts of the lab and return its report (report.json)."""
     with tempfile.TemporaryDirectory(prefix="nexuscos-look-") as folder:
+        extra = {
+            "nexuscos_report_dir": folder,
+            "nexuscos_fail_on": "never",
+            "nexuscos_thresholds_run": thresholds or {},
+        }
         command = [
             str(ROOT / ".venv" / "bin" / "ansible-playbook"), "-i", "inventories/lab", "nexuscos.ops.daily_morning",
-            "--limit", ",".join(hosts),
-            "-e", json.dumps({"nexuscos_report_dir": folder, "nexuscos_fail_on": "never", "nexuscos_thresholds_run": thresholds or {}}),
+            "--limit", ",".join(hosts), "-e", json.dumps(extra),
         ]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         reports = sorted(Path(folder).glob("daily_morning/latest/report.json"))
@@ -174,13 +181,15 @@ def expected(faults: list[Fault]) -> set[Key]:
     for fault in faults:
         for one in fault.expect:
             cause = one.get("caused_by")
-            keys.add((one["check"], one["object"], one["status"], f"{cause['check']} {cause['object']}" if cause else ""))
+            keys.add(
+                (one["check"], one["object"], one["status"], f"{cause['check']} {cause['object']}" if cause else "")
+            )
     return keys
 
 
 @dataclasses.dataclass
 class Verdict:
-    """How a batch went: what was missing and what came uninvited; seconds until it was as expected, and until healed."""
+    """How a batch went: what was missing, what came uninvited; seconds until it was as expected, and until healed."""
 
     missing: set[Key]
     uninvited: set[Key]
@@ -192,7 +201,9 @@ class Verdict:
         return not (self.missing or self.uninvited or self.left)
 
 
-def _until(want: set[Key], hosts: tuple[str, ...], thresholds: dict[str, Any], seconds: float) -> tuple[set[Key], float]:
+def _until(
+    want: set[Key], hosts: tuple[str, ...], thresholds: dict[str, Any], seconds: float
+) -> tuple[set[Key], float]:
     began = time.monotonic()
     while True:
         now = found(look(hosts, thresholds))
@@ -242,8 +253,12 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("apply", help="apply a fault").add_argument("name")
     commands.add_parser("heal", help="heal one fault, or all that are applied").add_argument("name", nargs="?")
-    commands.add_parser("list", help="all faults; --write brings docs/faults.md up to date").add_argument("--write", action="store_true")
-    commands.add_parser("try", help="apply, judge, heal: what the matrix test does").add_argument("names", nargs="+", help="faults or batches")
+    commands.add_parser("list", help="all faults; --write brings docs/faults.md up to date").add_argument(
+        "--write", action="store_true"
+    )
+    commands.add_parser("try", help="apply, judge, heal: what the matrix test does").add_argument(
+        "names", nargs="+", help="faults or batches"
+    )
     given = parser.parse_args()
     faults = every()
 
@@ -260,11 +275,16 @@ def main() -> int:
             for fault in faults.values():
                 print(f"{'* ' if fault.name in inforce else '  '}{fault.name:34} {fault.what.strip()}")
         return 0
-    environment = lab_environment() | {"NEXUSCOS_LAB_PREFIX": lab_prefix(), "PREFIX": lab_prefix(), "LAB": str(ROOT / ".lab")}
+    environment = lab_environment() | {
+        "NEXUSCOS_LAB_PREFIX": lab_prefix(),
+        "PREFIX": lab_prefix(),
+        "LAB": str(ROOT / ".lab"),
+    }
     if given.command == "apply":
         fault = named(given.name)
         apply(fault, environment)
-        print(f"{fault.name} is in force: {fault.what.strip()}\nlook: make daily; the report must show within {fault.settle} s:")
+        print(f"{fault.name} is in force: {fault.what.strip()}")
+        print(f"look: make daily; the report must show within {fault.settle} s:")
         for one in fault.expect:
             print(f"  {one['status']:9} {one['check']}  {one['object']}")
         print(f"mend: make heal NAME={fault.name}")
@@ -281,8 +301,14 @@ def main() -> int:
         for name in given.names:
             verdict = trial(grouped.get(name) or [named(name)], environment)
             good = good and bool(verdict)
-            print(f"{'ok' if verdict else 'FAILED'} {name}: as expected after {verdict.seen_after:.0f} s, clean after {verdict.healed_after:.0f} s")
-            for label, keys in (("missing", verdict.missing), ("uninvited", verdict.uninvited), ("left after heal", verdict.left)):
+            word = "ok" if verdict else "FAILED"
+            times = f"as expected after {verdict.seen_after:.0f} s, clean after {verdict.healed_after:.0f} s"
+            print(f"{word} {name}: {times}")
+            for label, keys in (
+                ("missing", verdict.missing),
+                ("uninvited", verdict.uninvited),
+                ("left after heal", verdict.left),
+            ):
                 for key in sorted(keys):
                     print(f"   {label}: {' | '.join(part for part in key if part)}")
         return 0 if good else 1

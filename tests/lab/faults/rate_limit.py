@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""usage: rate_limit.py ADDRESS PORT: a registry that answers every request with 429, as one does past its rate limit."""
+"""usage: rate_limit.py ADDRESS PORT: a registry that answers every request with 429, as past its rate limit."""
 
 from __future__ import annotations
 

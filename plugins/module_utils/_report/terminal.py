@@ -188,9 +188,10 @@ def _line(one: Mapping[str, Any], paint: Paint, columns: int, before: str = "", 
 
 def _block(one: Mapping[str, Any], paint: Paint, columns: int, verbose: bool, explains: Sequence[str]) -> list[str]:
     lines = [_line(one, paint, columns, label="CAUSE" if explains else "")]
-    lines.append(
-        paint("%s%s" % (_INDENT, cut("%s · %s" % (clean(one["object"]), one["check"]), columns - _LABEL)), "dark gray")
-    )
+    where = "%s · %s" % (clean(one["object"]), one["check"])
+    if one.get("recorded_at"):
+        where += " · recorded %s" % when(one["recorded_at"])
+    lines.append(paint("%s%s" % (_INDENT, cut(where, columns - _LABEL)), "dark gray"))
     lines += [_INDENT + line for line in explains]
     lines += [_INDENT + cut(line, columns - _LABEL) for line in telling(one, None if verbose else 2)]
     if one["remedy"]:
@@ -230,10 +231,8 @@ def victims(cause: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) ->
     """What a cause explains, in names: of objects, or of checks where it is about the same object."""
     own = known[cause["fingerprint"]]["object"]
     found = [known[name] for name in cause["explains"] if name in known]
-    return listed(
-        (one["check"].split(".", 1)[-1] if one["object"] == own else one["object"].rsplit("/", 1)[-1] for one in found),
-        4,
-    )
+    names = [(one["check"].split(".", 1) if one["object"] == own else one["object"].split("/"))[-1] for one in found]
+    return listed(names, 4)
 
 
 def _coverage(report: Mapping[str, Any], paint: Paint, columns: int, verbose: bool) -> list[str]:

@@ -62,6 +62,8 @@ _MISSING = (
     re.compile(r"couldn't find key (?P<key>\S+) in (?P<kind>ConfigMap|Secret) (?P<name>\S+)"),
     re.compile(r"references non-existent (?P<kind>config|secret) key: (?P<key>\S+)"),
 )
+# What each layer of the runtime puts before the reason.
+_LAYERS = re.compile(r"^(?:failed to create [^:]{1,40}: |OCI runtime create failed: |runc create failed: )+")
 _PROBE = re.compile(r"^(Liveness|Startup) probe (failed|errored)")
 _READINESS = re.compile(r"^Readiness probe (failed|errored)")
 
@@ -227,7 +229,7 @@ def _container(look: Look, pod: Pod, init: bool, status: Doc) -> Trouble | None:
     ):
         return Trouble(
             "k8s.container_start",
-            f"cannot start {which}: {message or reason}",
+            f"cannot start {which}: {_LAYERS.sub('', message) or reason}",
             None,
             {**evidence, "reason": reason, "message": message},
         )
@@ -287,7 +289,12 @@ def _died(look: Look, pod: Pod, init: bool, status: Doc, evidence: dict[str, Any
     if text(last, "reason") in _NEVER_STARTED and (backoff or now):
         message = text(last, "message")
         said = {**evidence, "message": message}
-        return Trouble("k8s.container_start", f"cannot start container {name}: {message or last['reason']}", None, said)
+        return Trouble(
+            "k8s.container_start",
+            f"cannot start container {name}: {_LAYERS.sub('', message) or last['reason']}",
+            None,
+            said,
+        )
     looping = backoff or bool(now and restarts) or _flaps(look, before, running, restarts)
     if text(last, "reason") == "OOMKilled":
         if since > DAY:

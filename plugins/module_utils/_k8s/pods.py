@@ -61,8 +61,9 @@ def _report(look: Look, obj: str, check: str, group: list[tuple[Pod, Trouble]], 
     evidence: dict[str, Any] = {
         "pods": [one.name for one, _trouble in group[:_MOST_PODS]],
         "affected": len(group),
-        "ready": "%d of %d" % (ready, len(siblings)),
     }
+    if siblings:
+        evidence["ready"] = "%d of %d" % (ready, len(siblings))
     evidence.update(trouble.evidence)
     _logs(look, group, evidence)
     if silent.get(obj) and check not in _HISTORY:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .read import Doc, count, dig, docs, mapping, text
+from .read import Doc, count, dig, docs, flag, mapping, text
 
 MOST_NAMESPACES = 12
-MOST_LOGS = 10
+MOST_LOGS = 20
 MOST_OWNERS = 20
 
 LogTarget = tuple[str, str, str, bool]
@@ -57,21 +57,33 @@ def event_namespaces(observation: Doc) -> list[str]:
 
 
 def log_targets(observation: Doc) -> list[LogTarget]:
-    """Containers that died: one an owner, a bounded number in all."""
-    found: dict[tuple[str, ...], LogTarget] = {}
+    """Containers whose log may explain something: one an owner, a bounded number in all, the worst off first."""
+    found: dict[tuple[str, ...], tuple[int, LogTarget]] = {}
     for pod, shape in pods_in_detail(observation):
         owner = (text(shape, "namespace"), *[str(part) for part in shape.get("owner") or [pod.get("name")]])
         for key in ("initContainerStatuses", "containerStatuses"):
             for status in docs(pod, "detail", "status", key):
-                if owner in found:
-                    continue
-                now = mapping(status, "state", "terminated")
-                before = mapping(status, "lastState", "terminated")
-                if now and dig(now, "exitCode") != 0:
-                    found[owner] = (owner[0], str(pod.get("name")), text(status, "name"), False)
-                elif before and not now:
-                    found[owner] = (owner[0], str(pod.get("name")), text(status, "name"), True)
-    return list(found.values())[:MOST_LOGS]
+                urgency, previous = _log_of(status, key == "initContainerStatuses")
+                if urgency and (owner not in found or urgency < found[owner][0]):
+                    found[owner] = (urgency, (owner[0], str(pod.get("name")), text(status, "name"), previous))
+    return [target for _urgency, target in sorted(found.values(), key=lambda pair: pair[0])][:MOST_LOGS]
+
+
+def _log_of(status: Doc, init: bool) -> tuple[int, bool]:
+    """How urgent a container's log is (1 most, 0 not at all), and whether it is that of its last life."""
+    now = mapping(status, "state", "terminated")
+    before = mapping(status, "lastState", "terminated")
+    if now and dig(now, "exitCode") != 0:
+        return 1, False
+    if before and mapping(status, "state", "waiting"):
+        return 1, True
+    if before and not flag(status, "ready"):
+        return 2, True
+    if init and mapping(status, "state", "running"):
+        return 3, False
+    if before and (text(before, "reason") == "OOMKilled" or count(status, "restartCount") > 1):
+        return 4, True
+    return 0, False
 
 
 def unresolved_owners(observation: Doc) -> list[tuple[str, str]]:

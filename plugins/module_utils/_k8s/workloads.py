@@ -90,13 +90,13 @@ def rollout(look: Look) -> None:
         look.report(
             "k8s.rollout",
             obj,
-            "the rollout of %s has not ended within %d s: %d of %d replicas updated, %d available"
+            "the rollout of %s has not ended within %d s: %d of %d replicas updated, %d unavailable"
             % (
                 text(one, "metadata", "name"),
                 whole(one, "spec", "progressDeadlineSeconds") or 600,
                 updated,
                 wanted,
-                count(one, "status", "availableReplicas"),
+                count(one, "status", "unavailableReplicas"),
             ),
             evidence={
                 "message": text(progressing, "message"),

@@ -113,12 +113,9 @@ func (f *faults) obey(name string, asked order) string {
 		if asked.Mebibytes <= 0 {
 			return "mebibytes must be more than 0"
 		}
-		go f.grow(f.running(), asked.Mebibytes, max(asked.PerSecond, 1))
+		go f.grow(f.running(0), asked.Mebibytes, max(asked.PerSecond, 1))
 	case "cpu":
-		ctx := f.running()
-		if asked.Seconds > 0 {
-			ctx, _ = context.WithTimeout(ctx, time.Duration(asked.Seconds*float64(time.Second))) //nolint:govet // ends with its parent or its time
-		}
+		ctx := f.running(time.Duration(asked.Seconds * float64(time.Second)))
 		for range max(asked.Cores, 1) {
 			go burn(ctx)
 		}
@@ -141,12 +138,16 @@ func (f *faults) obey(name string, asked order) string {
 	return ""
 }
 
-// running gives the context of the faults that go on by themselves. The caller holds the mutex.
-func (f *faults) running() context.Context {
+// running gives the context of the faults that go on by themselves, until healed or (if limit is not 0) for that long.
+// The caller holds the mutex.
+func (f *faults) running(limit time.Duration) context.Context {
 	if f.stop != nil {
 		f.stop()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	if limit > 0 {
+		time.AfterFunc(limit, cancel)
+	}
 	f.stop = cancel
 	return ctx
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# usage: prepare_nodes.sh PREFIX RUN NODE…
+# usage: prepare_nodes.sh PREFIX RUN CONTROL-PLANE:NODE[,NODE…]…
 # What a node is beside its network namespace: control groups, and a mount and a control group namespace that its
 # containerd and kubelet share (kept by bind mounts in RUN/run/node-NODE). In them
 # - the node's control group is the root, so that what the kubelet reports as the node's usage is the node's, not the machine's;
 # - what they leave in folders of the machine goes with the namespace, and so do the mounts of the pods;
 # - kernel settings that a kubelet wants for itself are files of the node: the machine's stay as they are.
+# A node whose namespaces are gone has lost its pods: it is made anew, and a cluster that has lost all its nodes, too.
 # Prints what it did; nothing when all was there.
 set -euo pipefail
 prefix=$1 run=$2
@@ -23,12 +24,13 @@ groups_of() { # the control group folders of a node, one a line
 
 hand_down() { # cgroup v2: a level hands its controllers to the next
   local controller
-  for controller in $(cat "$1/cgroup.controllers"); do
+  for controller in $(< "$1/cgroup.controllers"); do
     echo "+$controller" > "$1/cgroup.subtree_control" 2> /dev/null || true
   done
 }
 
-for node in "$@"; do
+prepare() { # one node; counts it in `made` when it had to be made
+  local node=$1 group file level pin pins=$run/run/node-$1
   groups_of "$node" | while read -r group; do
     [ -d "$group" ] || echo "control group $group"
     mkdir -p "$group"
@@ -45,10 +47,10 @@ for node in "$@"; do
     echo "forwarding on $node"
   fi
 
-  pins=$run/run/node-$node
-  nsenter --mount="$pins/mnt" --cgroup="$pins/cgroup" true 2> /dev/null && continue
+  nsenter --mount="$pins/mnt" --cgroup="$pins/cgroup" true 2> /dev/null && return
   mkdir -p "$pins"
   for pin in "$pins/mnt" "$pins/cgroup" "$pins"; do umount -l "$pin" 2> /dev/null || true; done
+  rm -rf "$run/data/$node"/{containerd,containerd-state,containerd-opt,cni,kubelet,podlogs}
   mount --bind "$pins" "$pins"
   mount --make-private "$pins" # a mount namespace can only be kept where mounts do not spread
   touch "$pins/mnt" "$pins/cgroup"
@@ -56,5 +58,22 @@ for node in "$@"; do
     for group in $(groups_of "$node"); do echo "$BASHPID" > "$group/cgroup.procs"; done
     exec unshare --mount="$pins/mnt" --cgroup="$pins/cgroup" --propagation slave -- "${0%.sh}_inside.sh" "$prefix" "$node"
   )
+  made=$((made + 1))
   echo "namespaces of $node"
+}
+
+runs() { # is there a process in this control group?
+  cat "$root"/*/"$prefix/$1/cgroup.procs" "$root/$prefix/$1/cgroup.procs" 2> /dev/null | grep -q .
+}
+
+for cluster in "$@"; do
+  machine=${cluster%%:*} made=0
+  IFS=, read -ra nodes <<< "${cluster#*:}"
+  for node in "${nodes[@]}"; do
+    prepare "$node"
+  done
+  if [ "$made" = "${#nodes[@]}" ] && ! runs "etcd-$machine"; then
+    rm -rf "$run/data/$machine/etcd"
+    echo "state of $machine"
+  fi
 done

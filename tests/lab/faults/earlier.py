@@ -23,7 +23,8 @@ def main() -> None:
     host, target, hours = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
     with tempfile.TemporaryDirectory(prefix="nexuscos-earlier-") as folder:
         variables = {"nexuscos_record_dir": folder, "nexuscos_report_dir": folder, "nexuscos_fail_on": "never"}
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventories/lab", "nexuscos.ops.daily_morning"]
+        playbook = str(Path(sys.executable).with_name("ansible-playbook"))
+        command = [playbook, "-i", "inventories/lab", "nexuscos.ops.daily_morning"]
         subprocess.run([*command, "--limit", host, "-e", json.dumps(variables)], check=True)
         recording = json.loads(gzip.decompress((Path(folder) / host / "postgres_health.json.gz").read_bytes()))
     then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=hours)

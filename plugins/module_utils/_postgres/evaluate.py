@@ -104,7 +104,8 @@ def evaluate(observation: Mapping[str, Any], judge: Judge, expect: Expect) -> No
     apart = PRIMARY_ONLY if case.in_recovery else STANDBY_ONLY
     for check in apart:
         case.looked(check, 0)
-    _refused(case, apart)
+    case.apart = apart
+    _refused(case)
     for subject in _SUBJECTS:
         subject(case)
     judge.unseen_rest("the server gave no answer to its question")
@@ -130,24 +131,24 @@ def _facts(case: Case) -> None:
     judge.facts["databases_not_read"] = [] if case.in_recovery else [name for name in every if name not in read]
 
 
-def _refused(case: Case, apart: tuple[str, ...]) -> None:
+def _refused(case: Case) -> None:
     """Say of every statement that was refused, cut short or lost which checks it costs."""
     for name, answer in case.answers().items():
-        _blame(case, name, answer, apart, "")
+        _blame(case, name, answer, "")
     for database, seen in case.databases():
         error = seen.get("error")
         if error:
             for query in IN_DATABASE:
                 for check in query.feeds:
-                    if check not in apart and check != "autovacuum":
+                    if check != "autovacuum":
                         case.unseen(check, "database {}: {}".format(database, text(error, "text") or "no connection"))
             continue
         queries = seen.get("queries")
         for name, answer in queries.items() if isinstance(queries, Mapping) else ():
-            _blame(case, name, answer, apart, f"database {database}: ")
+            _blame(case, name, answer, f"database {database}: ")
 
 
-def _blame(case: Case, name: str, answer: Any, apart: tuple[str, ...], where: str) -> None:
+def _blame(case: Case, name: str, answer: Any, where: str) -> None:
     error = answer.get("error") if isinstance(answer, Mapping) else {"text": "damaged answer"}
     if not error:
         return
@@ -158,5 +159,4 @@ def _blame(case: Case, name: str, answer: Any, apart: tuple[str, ...], where: st
             _GRANTS[name] % {"role": text(case.server, "role") or "the login role"},
         )
     for check in _FEEDS.get(str(name), ()):
-        if check not in apart:
-            case.unseen(check, where + reason)
+        case.unseen(check, where + reason)

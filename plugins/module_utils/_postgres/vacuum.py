@@ -126,7 +126,7 @@ def _lag(case: Case, database: str, rows: list[Row]) -> None:
         return
     late.sort(key=lambda one: (-float(one["times"]), str(one["table"])))
     first = late[0]
-    case.judge.looked("postgres.vacuum_lag", -1)
+    case.looked("vacuum_lag", -1)
     case.value(
         "vacuum_lag",
         case.name(database),

@@ -222,10 +222,10 @@ def test_exec_crash_and_the_previous_log(lab: dict[str, Any], namespace: str) ->
 
 def test_what_the_registry_does_not_have_or_not_give_cannot_be_pulled(lab: dict[str, Any], namespace: str) -> None:
     absent = image().split("@")[0].replace("/service", "/absent") + ":1"
-    private = image().replace("registry.nexuscos.lab:5000", "private.nexuscos.lab:5001")
+    private = "private.nexuscos.lab:5001/nexus-cos/service:2.4.0"
     kubectl("-n", namespace, "apply", "-f", "-", stdin=pod("absent", absent))
     kubectl("-n", namespace, "apply", "-f", "-", stdin=pod("private", private))
-    for name, words in (("absent", "not found"), ("private", "authorization failed")):
+    for name, words in (("absent", "not found"), ("private", "401 Unauthorized")):
 
         def waits(name: str = name, words: str = words) -> bool:
             status = json.loads(kubectl("-n", namespace, "get", "pod", name, "-o", "json"))["status"]

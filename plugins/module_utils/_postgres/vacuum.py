@@ -117,7 +117,7 @@ def _lag(case: Case, database: str, rows: list[Row]) -> None:
             late.append(
                 {
                     "table": _relation(row),
-                    "times": round(factor, 1),
+                    "times": round(factor, 2),
                     "vacuuming_now": flag(row, "vacuuming"),
                     "vacuumed": _ago(row, "vacuumed_s"),
                 }

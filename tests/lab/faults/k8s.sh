@@ -15,7 +15,8 @@ k() { kube -n "$namespace" "$@"; }
 # Apply a manifest from standard input to the namespace, which is made when it is not there.
 apply() {
   kube get namespace "$namespace" > /dev/null 2>&1 || kube create namespace "$namespace" > /dev/null
-  k apply --server-side --force-conflicts --field-manager lab-fault -f - > /dev/null
+  # The line tells that it is YAML: some versions of kubectl take what begins with a brace for JSON.
+  { echo "---" && cat; } | k apply --server-side --force-conflicts --field-manager lab-fault -f - > /dev/null
 }
 
 # The image of the platform's services.

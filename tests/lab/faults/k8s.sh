@@ -45,12 +45,14 @@ pod() {
   [[ $own == *ports:* ]] || fields+=', ports: [{name: http, containerPort: 8080}]'
   [[ $own == *resources:* ]] || fields+=', resources: {requests: {cpu: 5m, memory: 16Mi}, limits: {cpu: 200m, memory: 64Mi}}'
   [[ $own == *image:* ]] || fields+=", image: \"$(image)\""
+  # shellcheck disable=SC2119 # none are wanted here
   [[ $own == *env:* ]] || fields+=", $(environment)"
   echo "{terminationGracePeriodSeconds: 1, automountServiceAccountToken: false, enableServiceLinks: false, dnsPolicy: Default," \
     "containers: [{$fields${own:+, $own}}]${3:+, $3}}"
 }
 
 # environment NAME=VALUE…: the field env of a container, with what every service needs.
+# shellcheck disable=SC2120 # the faults that source this give arguments
 environment() {
   local pair list='{name: SERVICE_NAME, value: fault}, {name: SERVICE_PORT, value: "8080"}, {name: GOMAXPROCS, value: "1"}'
   for pair in "$@"; do list="$list, {name: ${pair%%=*}, value: \"${pair#*=}\"}"; done

@@ -10,13 +10,16 @@ A fault is one file in tests/lab/faults/. It names the findings that it must cau
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -213,8 +216,22 @@ def _until(
         time.sleep(1)
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Hold the lab for one trial: two trials at once would each find the other's findings."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "trial.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def trial(faults: list[Fault], environment: dict[str, str], heal_within: float = 150) -> Verdict:
     """Apply some faults, wait until exactly their findings are there, heal, wait until nothing is left."""
+    with alone():
+        return _trial(faults, environment, heal_within)
+
+
+def _trial(faults: list[Fault], environment: dict[str, str], heal_within: float) -> Verdict:
     hosts = tuple(sorted({host for fault in faults for host in fault.observe}))
     thresholds: dict[str, Any] = {}
     for fault in faults:

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The look itself: one connection, one read-only transaction, all statements in one pipeline, one hard deadline."""
+"""The look itself: one connection, read-only transactions, statements in pipelines, one hard deadline."""
 
 from __future__ import annotations
 
 import copy
 import decimal
 import fnmatch
+import logging
 import os
 import re
 import socket
@@ -61,6 +62,8 @@ def collect(psycopg: Any, options: Options) -> dict[str, Any]:
     :returns: plain JSON values: ``error`` (None, or why there was no look), ``server``, ``queries`` (rows or error by
         name) and ``databases`` (the same by database).
     """
+    # A statement that is refused inside a pipeline makes the library warn; that is no news here, nor for stderr.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     look = _Look(psycopg, options)
     thread = threading.Thread(target=look.run, name="postgres-look", daemon=True)
     thread.start()
@@ -132,6 +135,8 @@ class _Look:
                     "error", failure.entry(failure.VERSION, "PostgreSQL %d is older than 13" % (version // 10000))
                 )
                 return
+            text = f"logged in, and nothing was answered within {self.options.deadline:g} s"
+            self._keep("error", failure.entry(failure.OTHER, text))
             self._ask_server(connection, version)
         self._further()
         with self.lock:
@@ -143,23 +148,29 @@ class _Look:
         in_recovery = said == "on" if said else self._recovers(connection)
         if in_recovery is None:
             return
-        asked: list[Query] = [queries.SERVER, *self._wanted(queries.select(queries.ON_SERVER, version, in_recovery))]
+        asked = self._wanted(queries.select(queries.ON_SERVER, version, in_recovery))
         own = self._wanted(queries.select(queries.IN_DATABASE, version, in_recovery))
         here = own if self._matches(self.options.database) else []
-        answers = self._run(connection, asked + here)
-        server = answers.pop(queries.SERVER.name, {})
-        if server.get("error"):
+        late = [query for query in asked if query.late]
+        answers = self._run(connection, [queries.SERVER, *(query for query in asked if not query.late)])
+        server = answers.pop(queries.SERVER.name)
+        if server["error"]:
             self._keep("error", failure.entry(failure.OTHER, server["error"]["text"]))
             return
+        database: dict[str, Any] = {"error": None, "queries": _unanswered(here)}
         with self.lock:
+            if self.over:
+                return
             self.seen["server"].update(server["rows"][0])
             self.seen["error"] = None
-            self.seen["queries"] = {query.name: answers[query.name] for query in asked if query.name in answers}
+            self.seen["queries"] = {**answers, **_unanswered(late)}
             if here:
-                self.seen["databases"][self.options.database] = {
-                    "error": None,
-                    "queries": {query.name: answers[query.name] for query in here},
-                }
+                self.seen["databases"][self.options.database] = database
+        answers = self._run(connection, [*here, *late])
+        with self.lock:
+            if not self.over:
+                database["queries"].update({query.name: answers[query.name] for query in here})
+                self.seen["queries"].update({query.name: answers[query.name] for query in late})
 
     def _recovers(self, connection: Any) -> bool | None:
         try:
@@ -308,6 +319,10 @@ def statement(text: str) -> str:
 
 def _failed(text: str, sqlstate: str | None = None) -> dict[str, Any]:
     return {"rows": None, "error": {"text": text, "sqlstate": sqlstate}}
+
+
+def _unanswered(asked: Sequence[Query]) -> Answers:
+    return {query.name: _failed("not answered before the deadline") for query in asked}
 
 
 def _one_line(error: object) -> str:

@@ -36,9 +36,7 @@ def probe(host: str, port: int, user: str, database: str, timeout: float) -> Ans
     """
     try:
         if host.startswith("/"):
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.settimeout(timeout)
-            connection.connect("%s/.s.PGSQL.%d" % (host, port))
+            connection = _local("%s/.s.PGSQL.%d" % (host, port), timeout)
         else:
             connection = socket.create_connection((host, port), timeout)
     except socket.gaierror as error:
@@ -58,6 +56,17 @@ def probe(host: str, port: int, user: str, database: str, timeout: float) -> Ans
             return Answer("silent", text=f"TCP connects, no answer within {timeout:g} s")
         except OSError as error:
             return Answer("closed", text=str(error.strerror or error))
+
+
+def _local(path: str, timeout: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _startup(user: str, database: str) -> bytes:

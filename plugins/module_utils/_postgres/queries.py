@@ -34,6 +34,7 @@ class Query:
     :ivar name: its name in the observation.
     :ivar feeds: ids of the checks, without ``postgres.``, that cannot be answered without it.
     :ivar role: ``primary`` or ``standby``: only such a server is asked; ``any``.
+    :ivar late: asked in the second round: it reads directories or large catalogues, or is to be asked last.
     :ivar since: first ``server_version_num`` it is for; until: first that it is not for any more.
     """
 
@@ -43,6 +44,7 @@ class Query:
     role: str = ANY
     since: int = OLDEST
     until: int | None = None
+    late: bool = False
 
     def fits(self, version: int, in_recovery: bool) -> bool:
         """Whether a server of this version and role is asked."""
@@ -316,6 +318,7 @@ REPLAY = Query(
     """SELECT pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::float8 AS unreplayed_bytes,
   {} AS replayed_s""".format(_age("pg_last_xact_replay_timestamp()")),
     STANDBY,
+    late=True,
 )
 
 _CONFLICTS = """SELECT c.datname::text AS database, c.confl_tablespace::float8 AS tablespace,
@@ -352,12 +355,14 @@ READY = Query(
         _age("min(modification)")
     ),
     PRIMARY,
+    late=True,
 )
 
 WAL = Query(
     "wal",
     ("wal_size",),
     "SELECT count(*) AS segments, coalesce(sum(size), 0)::float8 AS bytes FROM pg_ls_waldir()",
+    late=True,
 )
 
 CHECKPOINTS_13 = Query(
@@ -380,14 +385,15 @@ CHECKPOINTS_17 = Query(
 _HBA = """SELECT line_number AS line, error, %s AS file
   FROM pg_hba_file_rules WHERE error IS NOT NULL ORDER BY 1 LIMIT 20"""
 # Wants more than pg_monitor: see the notes of the module.
-HBA_13 = Query("hba", ("hba_errors",), _HBA % "NULL::text", until=160000)
-HBA_16 = Query("hba", ("hba_errors",), _HBA % "file_name", since=160000)
+HBA_13 = Query("hba", ("hba_errors",), _HBA % "NULL::text", until=160000, late=True)
+HBA_16 = Query("hba", ("hba_errors",), _HBA % "file_name", since=160000, late=True)
 
 SIZES = Query(
     "sizes",
     ("size", "growth"),
     "SELECT datname::text AS database, pg_database_size(oid)::float8 AS bytes FROM pg_database"
     " WHERE datallowconn ORDER BY 2 DESC",
+    late=True,
 )
 
 COUNTS = Query(

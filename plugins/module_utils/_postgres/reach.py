@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .._core.finding import CRITICAL, UNKNOWN
 from . import failure
-from .case import Case, text
+from .case import Case, number, text
 
 _DEAD: dict[str, str] = {
     failure.REFUSED: "refuses connections: nothing listens there",
@@ -49,7 +49,7 @@ def judge_failure(case: Case) -> str | None:
     :returns: why nothing else was seen; None where the look took place.
     """
     error = case.observation.get("error")
-    if not error:
+    if not error and number(case.server, "version_num") is not None:
         case.looked("reachable")
         case.looked("access")
         return None

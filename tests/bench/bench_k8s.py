@@ -224,47 +224,38 @@ def alternate(commands: dict[str, list[str]], repeats: int = measure.REPEATS) ->
 
 def main() -> None:
     """Measure and print."""
-    with Server(2000) as server:
-        arguments = [server.url, str(server.number)]
+    raw, typed, whole = "raw JSON by the kubernetes library", "typed client", "in one answer, as from a watch cache"
+    with Server(2000) as few, Server(10000) as many, Server(10000, whole=True) as at_once:
+        arguments = [few.url, str(few.number)]
         taken = alternate(
             {
-                "k8s_health": server.module(),
-                "raw JSON by the kubernetes library": [sys.executable, "-c", RAW, *arguments],
-                "typed client": [sys.executable, "-c", TYPED, *arguments],
+                "few": few.module(),
+                "many": many.module(),
+                whole: at_once.module(),
+                raw: [sys.executable, "-c", RAW, *arguments],
+                typed: [sys.executable, "-c", TYPED, *arguments],
             },
             min(measure.REPEATS, 3),
         )
-        small = taken.pop("k8s_health")
-        what = f"2,000 pods, {server.megabytes:.3g} MB in pages of {PAGE}; the whole module process"
-        for place, unit, name, limit in ((0, "s", "k8s 2,000 pods", 1.2), (1, "MB", "k8s 2,000 pods, memory", 130.0)):
-            against = {key: measure.median(one[place] for one in values) for key, values in taken.items()}
-            measure.emit(name, what, [one[place] for one in small], unit, against, limit)
-    with Server(10000) as pages, Server(10000, whole=True) as whole:
-        taken = alternate({"pages": pages.module(), "one answer": whole.module()}, min(measure.REPEATS, 3))
-        what = f"10,000 pods, {pages.megabytes:.3g} MB in pages of {PAGE}; the whole module process"
-        seconds, memory = (measure.median(one[place] for one in small) for place in (0, 1))
-        measure.emit(
-            "k8s 10,000 pods",
-            what + "; at most five times the time of 2,000",
-            [one[0] for one in taken["pages"]],
-            "s",
-            {
-                "2,000 pods": seconds,
-                "in one answer, as from a watch cache": measure.median(one[0] for one in taken["one answer"]),
-            },
-            5 * seconds,
-        )
-        measure.emit(
-            "k8s 10,000 pods, memory",
-            what + "; at most 20 MB above 2,000",
-            [one[1] for one in taken["pages"]],
-            "MB",
-            {
-                "2,000 pods": memory,
-                "in one answer, as from a watch cache": measure.median(one[1] for one in taken["one answer"]),
-            },
-            memory + 20,
-        )
+        words = "{:,} pods, {:.3g} MB in pages of 500; the whole module process"
+
+    def seconds(name: str) -> list[float]:
+        return [one[0] for one in taken[name]]
+
+    def megabytes(name: str) -> list[float]:
+        return [one[1] for one in taken[name]]
+
+    for get, unit, name, limit in ((seconds, "s", "", 1.2), (megabytes, "MB", ", memory", 130.0)):
+        against = {other: measure.median(get(other)) for other in (raw, typed)}
+        what = words.format(few.number, few.megabytes)
+        measure.emit("k8s 2,000 pods" + name, what, get("few"), unit, against, limit)
+    what = words.format(many.number, many.megabytes)
+    for get, unit, name, bound, limit in (
+        (seconds, "s", "", "; at most five times that of 2,000", 5 * measure.median(seconds("few"))),
+        (megabytes, "MB", ", memory", "; at most 20 MB above that of 2,000", measure.median(megabytes("few")) + 20),
+    ):
+        against = {"2,000 pods": measure.median(get("few")), whole: measure.median(get(whole))}
+        measure.emit("k8s 10,000 pods" + name, what + bound, get("many"), unit, against, limit)
 
 
 if __name__ == "__main__":

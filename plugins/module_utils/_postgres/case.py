@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,8 @@ from .._core.finding import OK, fingerprint
 from .._core.judge import Judge
 
 Row = Mapping[str, Any]
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*\Z")
 
 _UNITS = {
     "B": 1.0,
@@ -179,8 +183,8 @@ class Case:
         port = number(self.server, "port")
         if port is not None and port != 5432:
             place.append(("-p", "%d" % port))
-        words = " ".join(f"{option} {value}" for option, value in place if value)
-        return f'psql {words} -c "{statement}"'
+        words = [word for option, value in place if value for word in (option, shlex.quote(value))]
+        return " ".join(["psql", *words, "-c", shlex.quote(statement)])
 
     def looked(self, check: str, objects: int = 1) -> None:
         """See :meth:`Judge.looked`."""
@@ -242,6 +246,16 @@ class Case:
         if status != OK and self.judge.active("postgres." + check):
             self._filed[fingerprint("postgres." + check, obj)] = check
         return status
+
+
+def identifier(*names: str) -> str:
+    """A name, with its schema, as SQL wants it: quoted where it is not plain."""
+    return ".".join(name if _PLAIN.match(name) else '"%s"' % name.replace('"', '""') for name in names)
+
+
+def literal(value: str) -> str:
+    """A text as SQL wants it."""
+    return "'%s'" % value.replace("'", "''")
 
 
 def _rows(answer: Any) -> list[Row] | None:

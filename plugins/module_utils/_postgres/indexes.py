@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from . import words
-from .case import Case, Row, amount, flag, number, text, texts
+from .case import Case, Row, amount, flag, identifier, number, text, texts
 
 _DAY = 86400.0
 _TYPES: dict[str, float] = {"smallint": 2.0**15 - 1, "integer": 2.0**31 - 1, "bigint": 2.0**63 - 1}
@@ -32,7 +32,7 @@ def judge_indexes(case: Case) -> None:
 def _invalid(case: Case, database: str, row: Row) -> None:
     name = _name(row)
     what = "is not built to its end: it costs every write%s" % (
-        ", and does not keep rows unique" if flag(row, "is_unique") else " and serves no query"
+        ", and the rows that are there may not be unique" if flag(row, "is_unique") else " and serves no query"
     )
     leftover = name.endswith(("_ccnew", "_ccold"))
     case.looked("invalid_index", -1)
@@ -42,7 +42,7 @@ def _invalid(case: Case, database: str, row: Row) -> None:
         f"index {name} in {database} {what}",
         evidence={"table": text(row, "table_name"), "unique": flag(row, "is_unique"), "bytes": _bytes(case, row)},
         remedy=case.psql(
-            ("DROP INDEX CONCURRENTLY %s" if leftover else "REINDEX INDEX CONCURRENTLY %s") % name, database
+            ("DROP INDEX CONCURRENTLY %s" if leftover else "REINDEX INDEX CONCURRENTLY %s") % _sql(row), database
         ),
     )
 
@@ -69,7 +69,7 @@ def _unused(case: Case, database: str, row: Row) -> None:
         round(max(seconds, 0.0) / _DAY, 4),
         f"index {name} in {database} ({words.size(_bytes(case, row))}) {since}{note}",
         {"table": text(row, "table_name"), "bytes": _bytes(case, row), "standbys": standbys},
-        case.psql(f"DROP INDEX CONCURRENTLY {name}", database),
+        case.psql(f"DROP INDEX CONCURRENTLY {_sql(row)}", database),
     )
 
 
@@ -92,9 +92,11 @@ def _duplicate(case: Case, database: str, row: Row) -> None:
             amount({"pages": pages[place]}, "pages") if isinstance(pages, (list, tuple)) and len(pages) > place else 0.0
         )
         drop = (
-            "ALTER TABLE {}.{} DROP CONSTRAINT {}".format(text(row, "schema"), text(row, "table_name"), name)
+            "ALTER TABLE {} DROP CONSTRAINT {}".format(
+                identifier(text(row, "schema"), text(row, "table_name")), identifier(name)
+            )
             if is_constraint
-            else f"DROP INDEX CONCURRENTLY {full}"
+            else "DROP INDEX CONCURRENTLY {}".format(identifier(text(row, "schema"), name))
         )
         case.looked("duplicate_index", -1)
         case.report(
@@ -157,6 +159,10 @@ def _sequence(case: Case, database: str, row: Row) -> None:
 
 def _name(row: Row) -> str:
     return "{}.{}".format(text(row, "schema"), text(row, "name"))
+
+
+def _sql(row: Row) -> str:
+    return identifier(text(row, "schema"), text(row, "name"))
 
 
 def _bytes(case: Case, row: Row) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._core.finding import CRITICAL, WARNING
 from . import words
-from .case import Case, Row, amount, flag, number, text
+from .case import Case, Row, amount, flag, identifier, number, text
 
 _PASSING = ("pg_basebackup", "pg_receivewal", "pg_recvlogical")
 _SENDER_TIMEOUT = 60.0
@@ -344,7 +344,7 @@ def judge_subscriptions(case: Case) -> None:
 
 
 def _enable(case: Case, row: Row) -> str:
-    return case.psql("ALTER SUBSCRIPTION {} ENABLE".format(text(row, "name")), text(row, "database"))
+    return case.psql("ALTER SUBSCRIPTION {} ENABLE".format(identifier(text(row, "name"))), text(row, "database"))
 
 
 def _log(case: Case) -> str:

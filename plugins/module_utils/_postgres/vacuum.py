@@ -11,7 +11,7 @@ from typing import Any
 
 from .._core.finding import WARNING
 from . import words
-from .case import Case, Row, amount, flag, number, text, texts
+from .case import Case, Row, amount, flag, identifier, number, text, texts
 
 _OFF = ("off", "false", "no", "0")
 _MANY = 10_000
@@ -45,7 +45,7 @@ def judge_autovacuum(case: Case) -> None:
                         "live_rows": amount(row, "live"),
                         "dead_rows": amount(row, "dead"),
                     },
-                    remedy=case.psql(f"ALTER TABLE {relation} RESET (autovacuum_enabled)", database),
+                    remedy=case.psql(f"ALTER TABLE {_sql(row)} RESET (autovacuum_enabled)", database),
                 )
 
 
@@ -80,7 +80,7 @@ def _dead(case: Case, database: str, row: Row) -> None:
             "vacuumed": _ago(row, "vacuumed_s"),
             "vacuuming_now": flag(row, "vacuuming"),
         },
-        case.psql(f"VACUUM (ANALYZE, VERBOSE) {relation}", database),
+        case.psql(f"VACUUM (ANALYZE, VERBOSE) {_sql(row)}", database),
         # A table with autovacuum off explains itself, a server with it off explains all, an old snapshot the rest.
         caused_by=case.cause(("autovacuum", obj), ("autovacuum", case.target)) or case.any_cause(("xmin_horizon",)),
     )
@@ -101,7 +101,7 @@ def _stale(case: Case, database: str, row: Row) -> None:
             words.count(changed, "row"), relation, database, share
         ),
         {"changed_rows": changed, "live_rows": amount(row, "live"), "analyzed": _ago(row, "analyzed_s")},
-        case.psql(f"ANALYZE {relation}", database),
+        case.psql(f"ANALYZE {_sql(row)}", database),
         caused_by=case.cause(("autovacuum", obj), ("autovacuum", case.target)),
     )
 
@@ -109,6 +109,7 @@ def _stale(case: Case, database: str, row: Row) -> None:
 def _lag(case: Case, database: str, rows: list[Row]) -> None:
     """One finding a database: where autovacuum does not keep up, it is late for many tables at once."""
     late: list[dict[str, Any]] = []
+    sql = {_relation(row): _sql(row) for row in rows}
     for row in rows:
         if _disabled(row) or not _overdue(case, row, "vacuumed_s"):
             continue
@@ -135,7 +136,7 @@ def _lag(case: Case, database: str, rows: list[Row]) -> None:
             words.count(len(late), "table"), database, first["table"], first["times"]
         ),
         {"tables": late[:10], "count": len(late), "workers": case.setting("autovacuum_max_workers")},
-        case.psql("VACUUM (ANALYZE) {}".format(first["table"]), database),
+        case.psql("VACUUM (ANALYZE) {}".format(sql[str(first["table"])]), database),
         ceiling=WARNING if first["vacuuming_now"] else None,
         caused_by=case.cause(("autovacuum", case.target)) or case.any_cause(("xmin_horizon",)),
     )
@@ -194,7 +195,7 @@ def judge_bloat(case: Case) -> None:
                     "wasted_bytes": round(wasted * block),
                     "rows": amount(row, "rows"),
                 },
-                case.psql(f"VACUUM (FULL, ANALYZE) {relation}", database),
+                case.psql(f"VACUUM (FULL, ANALYZE) {_sql(row)}", database),
                 ceiling=WARNING,
                 caused_by=case.cause(("dead_tuples", _object(case, database, row))),
             )
@@ -245,6 +246,10 @@ def _object(case: Case, database: str, row: Row) -> str:
 
 def _relation(row: Row) -> str:
     return "{}.{}".format(text(row, "schema"), text(row, "name"))
+
+
+def _sql(row: Row) -> str:
+    return identifier(text(row, "schema"), text(row, "name"))
 
 
 def _ago(row: Row, key: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from .._core.finding import OK
 from . import words
 from .activity import session, who
-from .case import Case, amount, number, text
+from .case import Case, amount, literal, number, text
 
 _RANGE = 2.0**31
 _DRIFT = 500
@@ -38,7 +38,7 @@ def judge_prepared(case: Case) -> None:
                     if text(one, "database") == database
                 ][:10]
             },
-            case.psql("ROLLBACK PREPARED '{}'".format(gid.replace("'", "''")), database),
+            case.psql(f"ROLLBACK PREPARED {literal(gid)}", database),
         )
 
 
@@ -112,7 +112,7 @@ def _holders(case: Case) -> list[_Holder]:
                 case.name(text(row, "database")),
                 f"prepared transaction {gid}",
                 {"holder": "prepared transaction", "gid": gid, "prepared_s": round(amount(row, "prepared_s"), 1)},
-                case.psql("ROLLBACK PREPARED '{}'".format(gid.replace("'", "''")), text(row, "database")),
+                case.psql(f"ROLLBACK PREPARED {literal(gid)}", text(row, "database")),
                 True,
                 amount(row, "prepared_s"),
             )
@@ -130,7 +130,7 @@ def _holders(case: Case) -> list[_Holder]:
                 {"holder": "slot", "kind": text(row, "kind"), "active": row.get("active") is True},
                 None
                 if row.get("active") is True
-                else case.psql("SELECT pg_drop_replication_slot('{}')".format(text(row, "name"))),
+                else case.psql("SELECT pg_drop_replication_slot({})".format(literal(text(row, "name")))),
                 False,
                 0.0,
             )

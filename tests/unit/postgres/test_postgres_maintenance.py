@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -278,6 +279,15 @@ def test_invalid_indexes_with_the_remedy_that_fits() -> None:
     remedies = {one["object"].rsplit(".", 1)[1]: one["remedy"] for one in look.result["findings"]}
     assert "REINDEX INDEX CONCURRENTLY commerce.orders_id" in remedies["orders_id"]
     assert "DROP INDEX CONCURRENTLY commerce.orders_pkey_ccnew" in remedies["orders_pkey_ccnew"]
+
+
+def test_names_that_are_not_plain_are_quoted_for_sql_and_for_the_shell() -> None:
+    row = {"schema": "Sales", "table_name": "t", "is_unique": False, "ready": True, "pages": 10}
+    look = Look().add("invalid", name='it\'s "x"', **row)
+    look.observation["server"]["port"] = 6543
+    remedy = shlex.split(look.judge().finding("invalid_index")["remedy"])
+    assert remedy[-1] == 'REINDEX INDEX CONCURRENTLY "Sales"."it\'s ""x"""'
+    assert remedy[:7] == ["psql", "-h", "198.18.0.21", "-d", "nexusdb", "-p", "6543"]
 
 
 def unused(age: float, **values: Any) -> Look:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -97,7 +98,8 @@ def test_a_prepared_transaction_blocks_as_pid_0() -> None:
     look.add("blocking", **waiter(2, [0], 20)).add("blocking", pid=None, involved=0, blocked_by=None).judge()
     assert look.found == {("prepared_transactions", "nexusdb"): "critical", ("blocked", "nexusdb"): "warning"}
     assert look.finding("blocked")["caused_by"] == mark("prepared_transactions", "db1/nexusdb")
-    assert "ROLLBACK PREPARED 'tx''1'" in look.finding("prepared_transactions")["remedy"]
+    remedy = shlex.split(look.finding("prepared_transactions")["remedy"])
+    assert remedy == ["psql", "-h", "198.18.0.21", "-d", "nexusdb", "-c", "ROLLBACK PREPARED 'tx''1'"]
 
 
 def test_a_circle_of_waiters_is_one_tree() -> None:

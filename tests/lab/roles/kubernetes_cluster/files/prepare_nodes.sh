@@ -33,14 +33,14 @@ prepare() { # one node; counts it in `made` when it had to be made
   local node=$1 group file level pin pins=$run/run/node-$1
   groups_of "$node" | while read -r group; do
     [ -d "$group" ] || echo "control group $group"
-    mkdir -p "$group"
+    mkdir -p "$group/shims"
     for file in cpuset.cpus cpuset.mems; do # a new cpuset of v1 is empty, and nothing can run in it
-      [ -f "$root/cgroup.controllers" ] || [ ! -f "$group/$file" ] || for level in "${group%/*}" "$group"; do
+      [ -f "$root/cgroup.controllers" ] || [ ! -f "$group/$file" ] || for level in "${group%/*}" "$group" "$group/shims"; do
         [ -n "$(cat "$level/$file")" ] || cat "${level%/*}/$file" > "$level/$file"
       done
     done
   done
-  [ ! -f "$root/cgroup.controllers" ] || { hand_down "$root"; hand_down "$root/$prefix"; }
+  [ ! -f "$root/cgroup.controllers" ] || { hand_down "$root"; hand_down "$root/$prefix"; hand_down "$root/$prefix/$node"; }
 
   if [ "$(nsenter --net="/run/netns/$prefix-$node" cat /proc/sys/net/ipv4/ip_forward)" != 1 ]; then
     nsenter --net="/run/netns/$prefix-$node" tee /proc/sys/net/ipv4/ip_forward <<< 1 > /dev/null
@@ -65,6 +65,12 @@ prepare() { # one node; counts it in `made` when it had to be made
 runs() { # is there a process in this control group?
   cat "$root"/*/"$prefix/$1/cgroup.procs" "$root/$prefix/$1/cgroup.procs" 2> /dev/null | grep -q .
 }
+
+[ -f "$root/cgroup.controllers" ] || mkdir -p "$root/cpu/$prefix"
+# The lab is one group of many processes: with the weight of one process its probes would fail whenever the machine is busy.
+shares=$root/cpu/$prefix/cpu.shares weight=$root/$prefix/cpu.weight
+[ ! -f "$shares" ] || echo 8192 > "$shares"
+[ ! -f "$weight" ] || echo 800 > "$weight"
 
 for cluster in "$@"; do
   machine=${cluster%%:*} made=0

@@ -15,6 +15,10 @@ from .case import Case, amount, literal, number, text
 
 _RANGE = 2.0**31
 _DRIFT = 500
+_ON_STANDBY = (
+    "on that standby, end the oldest: "
+    "psql -c 'SELECT pid, usename, query FROM pg_stat_activity ORDER BY age(backend_xmin) DESC NULLS LAST LIMIT 3'"
+)
 
 
 def judge_prepared(case: Case) -> None:
@@ -98,7 +102,7 @@ def _holders(case: Case) -> list[_Holder]:
                 if is_standby
                 else who(row),
                 {"holder": "standby" if is_standby else "session", "session": session(row)},
-                None if is_standby else case.psql("SELECT pg_terminate_backend(%d)" % amount(row, "pid")),
+                _ON_STANDBY if is_standby else case.psql("SELECT pg_terminate_backend(%d)" % amount(row, "pid")),
                 owns,
                 amount(row, "transaction_s"),
             )
@@ -120,17 +124,21 @@ def _holders(case: Case) -> list[_Holder]:
     for row in case.rows("slots") or ():
         if number(row, "xmin_age") is None:
             continue
-        used = "used" if row.get("active") is True else "unused"
+        active = row.get("active") is True
+        who_holds = "{} replication slot {}".format(text(row, "kind"), text(row, "name"))
+        if active and text(row, "kind") == "physical":
+            # Its standby tells it by hot_standby_feedback which rows a query there still sees.
+            who_holds = "a query on the standby of slot {} (hot_standby_feedback)".format(text(row, "name"))
+        elif not active:
+            who_holds = "unused " + who_holds
         found.append(
             _Holder(
                 "slots",
                 amount(row, "xmin_age"),
                 case.name(text(row, "name")),
-                "replication slot {} ({}, {})".format(text(row, "name"), text(row, "kind"), used),
-                {"holder": "slot", "kind": text(row, "kind"), "active": row.get("active") is True},
-                None
-                if row.get("active") is True
-                else case.psql("SELECT pg_drop_replication_slot({})".format(literal(text(row, "name")))),
+                who_holds,
+                {"holder": "slot", "kind": text(row, "kind"), "active": active},
+                None if active else case.psql("SELECT pg_drop_replication_slot({})".format(literal(text(row, "name")))),
                 False,
                 0.0,
             )

@@ -130,7 +130,18 @@ def test_without_an_owner_the_oldest_snapshot_is_named() -> None:
 @pytest.mark.parametrize(
     ("statement", "row", "obj", "words"),
     [
-        ("slots", {"name": "old", "kind": "logical", "active": False, "xmin_age": 3_000_000}, "old", "slot old"),
+        (
+            "slots",
+            {"name": "old", "kind": "logical", "active": False, "xmin_age": 3_000_000},
+            "old",
+            "unused logical replication slot old",
+        ),
+        (
+            "slots",
+            {"name": "db2", "kind": "physical", "active": True, "xmin_age": 3_000_000},
+            "db2",
+            "the standby of slot db2",
+        ),
         ("prepared", {"gid": "g", "database": "nexusdb", "xmin_age": 3_000_000}, "nexusdb", "prepared transaction g"),
         ("horizon", session(5, "", 0, kind="walsender", application="db3", xmin_age=3_000_000), "db3", "standby db3"),
     ],

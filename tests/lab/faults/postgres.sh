@@ -15,7 +15,12 @@ sql() {
 
 # address SERVER
 address() {
-  jq -r ".machines.$1.address" "$LAB/lab.json"
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["machines"][sys.argv[2]]["address"])' "$LAB/lab.json" "$1"
+}
+
+# secret ROLE: a password of the lab's PostgreSQL
+secret() {
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["postgres"][sys.argv[2]])' "$LAB/secrets.json" "$1"
 }
 
 # hold SERVER DATABASE NAME [psql's arguments]: a session that does these things and stays
@@ -50,8 +55,13 @@ end() {
   if [ ! -f "$file" ]; then return 0; fi
   pid=$(cat "$file")
   # the number may belong to somebody else by now: what we started leads a session of its own
-  if [ -n "$pid" ] && [ "$(ps -o sid= -p "$pid" | tr -d ' ')" = "$pid" ]; then kill -- "-$pid" 2> /dev/null || true; fi
+  if [ "$(session_of "$pid")" = "$pid" ]; then kill -- "-$pid" 2> /dev/null || true; fi
   rm -f "$file"
+}
+
+# session_of PID: the leader of its session; nothing when it is gone
+session_of() {
+  sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | cut -d ' ' -f 4
 }
 
 # write_wal SERVER MIB: that much WAL which changes nothing
@@ -69,7 +79,7 @@ daemon() {
   python3 tests/lab/faults/daemon.py "$LAB" "$PREFIX" "$@"
 }
 
-# pid_of SERVER PATTERN: a process of a server by its title, such as 'walreceiver'
+# pid_of SERVER KIND: a process of a server by its kind in pg_stat_activity, such as walreceiver
 pid_of() {
-  pgrep -P "$(head -1 "$run/data/$1/postmaster.pid")" -f "$2" | head -1
+  sql "$1" postgres -c "SELECT pid FROM pg_stat_activity WHERE backend_type = '$2' LIMIT 1"
 }

@@ -92,6 +92,7 @@ class ActionModule(ActionBase):
             **result,
             "changed": False,
             "failed": failed,
+            "fails": failed,
             "msg": reason
             or "%s: worst is %s, %s" % (given["procedure"], report["summary"]["worst"], terminal.seen(cover)),
             "path": folder or None,

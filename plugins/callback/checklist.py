@@ -43,6 +43,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._report.text import c
 _OBSERVERS = {"nexuscos.ops.%s" % one.module: one.module for one in CAPABILITIES}
 _START = "nexuscos.ops.run_start"
 _REPORT = "nexuscos.ops.run_report"
+_VERDICTS = ("ansible.builtin.assert", "ansible.builtin.fail")
 _VALIDATE = "ansible.builtin.validate_argument_spec"
 
 
@@ -57,6 +58,7 @@ class CallbackModule(DefaultCallback):
         super().__init__()
         self._procedure = ""
         self._whole = False
+        self._told = False
         self._progress: Progress | None = None
         self._drawn = 0
         self._began: dict[tuple[str, str], float] = {}
@@ -123,6 +125,8 @@ class CallbackModule(DefaultCallback):
         if task.action in _OBSERVERS:
             self._finished(host, task.action, data)
         elif task.action == _REPORT:
+            self._told = True
+        elif task.action in _VERDICTS and self._told:
             self._end()
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -130,7 +134,7 @@ class CallbackModule(DefaultCallback):
         if not self._procedure:
             super().v2_runner_on_failed(result, ignore_errors)
             return
-        if task.action == _REPORT and data.get("summary"):
+        if (task.action == _REPORT and "fails" in data) or (task.action in _VERDICTS and self._told):
             self._display.display("failed: %s" % clean(str(data.get("msg"))), color="red")
             self._end()
         elif task.action in _OBSERVERS or (task.action == _VALIDATE and self._progress is not None):
@@ -192,6 +196,7 @@ class CallbackModule(DefaultCallback):
 
     def _end(self) -> None:
         self._progress = None
+        self._told = False
         if not self._whole:
             self._procedure = ""
 

@@ -88,6 +88,10 @@ msg:
   description: Why the job fails, or how the run ended.
   returned: always
   type: str
+fails:
+  description: Whether the job fails; the same as C(failed), for a task that says C(failed_when).
+  returned: always
+  type: bool
 path:
   description: Folder of the report that was written. C(null) in check mode and where writing failed.
   returned: always

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def login(lab: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    given = login(measure.ROOT / ".lab")
+    given = login(Path(os.environ.get("NEXUSCOS_LAB_DIR") or measure.ROOT / ".lab"))
     options = {"target": "db1", "expected_standbys": ["db2", "db3"], **given}
     module = {"nexuscos.ops.postgres_health": options, "register": "look"}
     seen = "look.coverage | rejectattr('seen') | list | length == 0 and look.coverage | length >= 41"

@@ -154,11 +154,14 @@ def judge_recovery(case: Case) -> None:
         waiting = 0.0
     elif number(again, "replayed_s") is not None:
         replayed = min(replayed, amount(again, "replayed_s")) if replayed is not None else number(again, "replayed_s")
-    lag = 0.0
-    if waiting > 0 or silent is None:
+    lag, title = 0.0, "standby {} replays what was committed {} ago"
+    archive = silent == 0 and not text(row, "status")
+    if waiting > 0 or silent is None or archive:
         # Without a receiver nobody knows what there is to replay: the last replayed commit is all that is known.
         lag = max(replayed or 0.0, 0.0)
-    elif silent > _SENDER_TIMEOUT / 2:
+        if replayed is None:
+            lag, title = case.uptime, "standby {} has replayed no commit since it started {} ago"
+    elif silent is not None and silent > _SENDER_TIMEOUT / 2:
         lag = silent
     lag = round(lag, 2)
     case.judge.facts["replication_lag_s"] = lag
@@ -166,8 +169,10 @@ def judge_recovery(case: Case) -> None:
         "replication_lag",
         case.target,
         lag,
-        f"standby {case.target} replays what was committed {words.age(lag)} ago",
+        title.format(case.target, words.age(lag)),
         {"unreplayed_bytes": waiting, "last_commit_replayed_s": replayed, "replay": paused or "running"},
+        # Fed by the archive alone, the standby of an idle primary looks like one that is behind.
+        ceiling=WARNING if archive else None,
         caused_by=case.cause(("replay_paused", case.target), ("receiver", case.target)),
     )
 

@@ -115,10 +115,14 @@ def test_a_standby_without_a_receiver_is_cut_off() -> None:
     assert look.finding("replication_lag")["caused_by"] == mark("receiver", "db2")
 
 
-def test_a_standby_fed_from_the_archive_needs_no_receiver() -> None:
-    look = recovering(status=None, pid=None, streams=False, restores=True, unreplayed_bytes=None)
-    look.rows("replay")[0].update(unreplayed_bytes=None, replayed_s=5.0)
-    assert look.judge(target="db2").found == {}
+@pytest.mark.parametrize(("seconds", "status"), [(5.0, None), (5000.0, "warning")])
+def test_a_standby_fed_from_the_archive_needs_no_receiver(seconds: float, status: str | None) -> None:
+    # whether it is behind or its primary is idle cannot be told: never critical
+    values = {"unreplayed_bytes": None, "replayed_s": seconds}
+    look = recovering(status=None, pid=None, streams=False, restores=True, **values)
+    look.rows("replay")[0].update(values)
+    assert look.judge(target="db2").found.get(("replication_lag", "")) == status
+    assert ("receiver", "") not in look.found
 
 
 def test_a_receiver_that_may_not_be_seen_is_not_green() -> None:
@@ -146,6 +150,13 @@ def test_replay_that_is_stuck_is_lag() -> None:
     look = recovering(replayed_s=100.0, unreplayed_bytes=128.0)
     look.rows("replay")[0].update(unreplayed_bytes=128.0, replayed_s=100.02)
     assert look.judge(target="db2").found == {("replication_lag", ""): "critical"}
+
+
+def test_replay_that_is_stuck_before_its_first_commit_is_lag() -> None:
+    look = recovering(replayed_s=None, unreplayed_bytes=128.0)
+    look.rows("replay")[0].update(unreplayed_bytes=128.0, replayed_s=None)
+    assert look.judge(target="db2").found == {("replication_lag", ""): "critical"}
+    assert "no commit since it started 50 min ago" in look.finding("replication_lag")["title"]
 
 
 @pytest.mark.parametrize("values", [{"pause_state": "paused"}, {"pause_state": None, "paused": True}])

@@ -161,7 +161,7 @@ def judge_recovery(case: Case) -> None:
         lag = max(replayed or 0.0, 0.0)
         if replayed is None:
             lag, title = case.uptime, "standby {} has replayed no commit since it started {} ago"
-    elif silent is not None and silent > _SENDER_TIMEOUT / 2:
+    elif silent > _SENDER_TIMEOUT / 2:
         lag = silent
     lag = round(lag, 2)
     case.judge.facts["replication_lag_s"] = lag

@@ -65,7 +65,11 @@ def traces(prefix: str, folder: Path) -> dict[str, list[str]]:
         try:
             groups = (entry / "cgroup").read_text() if entry.name.isdigit() else ""
             words = (entry / "cmdline").read_bytes().decode(errors="replace") if groups else ""
+            # What has ended and only waits for its parent to take note (a zombie) runs no more.
+            ended = groups and (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
         except OSError:
+            continue
+        if ended:
             continue
         if f":/{prefix}/" in groups or f"/run/nexuscos-lab/{prefix}/" in words:
             processes.append(f"{entry.name} {words}")

@@ -15,6 +15,9 @@ _PASSING = ("pg_basebackup", "pg_receivewal", "pg_recvlogical")
 _SENDER_TIMEOUT = 60.0
 _JUST_NOW = 300.0
 _YOUNG_WORKER = 60.0
+_IN_FLIGHT = 64 * 1024.0
+"""Bytes that may be on their way at any moment. Where no commit was ever replayed there is no time to judge them by,
+and the snapshots that an idle primary sends are no commits."""
 
 
 def judge_standbys(case: Case) -> None:
@@ -159,7 +162,7 @@ def judge_recovery(case: Case) -> None:
     if waiting > 0 or silent is None or archive:
         # Without a receiver nobody knows what there is to replay: the last replayed commit is all that is known.
         lag = max(replayed or 0.0, 0.0)
-        if replayed is None:
+        if replayed is None and (waiting >= _IN_FLIGHT or paused or silent is None or archive):
             lag, title = case.uptime, "standby {} has replayed no commit since it started {} ago"
     elif silent > _SENDER_TIMEOUT / 2:
         lag = silent

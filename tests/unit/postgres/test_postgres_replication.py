@@ -153,10 +153,16 @@ def test_replay_that_is_stuck_is_lag() -> None:
 
 
 def test_replay_that_is_stuck_before_its_first_commit_is_lag() -> None:
-    look = recovering(replayed_s=None, unreplayed_bytes=128.0)
-    look.rows("replay")[0].update(unreplayed_bytes=128.0, replayed_s=None)
+    look = recovering(replayed_s=None, unreplayed_bytes=131072.0)
+    look.rows("replay")[0].update(unreplayed_bytes=131072.0, replayed_s=None)
     assert look.judge(target="db2").found == {("replication_lag", ""): "critical"}
     assert "no commit since it started 50 min ago" in look.finding("replication_lag")["title"]
+
+
+def test_a_snapshot_on_its_way_to_a_standby_without_commits_is_no_lag() -> None:
+    look = recovering(replayed_s=None, unreplayed_bytes=920.0)
+    look.rows("replay")[0].update(unreplayed_bytes=920.0, replayed_s=None)
+    assert look.judge(target="db2").found == {}
 
 
 @pytest.mark.parametrize("values", [{"pause_state": "paused"}, {"pause_state": None, "paused": True}])

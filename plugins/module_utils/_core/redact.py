@@ -26,7 +26,7 @@ _TEXT: list[tuple[Pattern[str], str]] = [
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), MARK),
     (
         re.compile(
-            rf"""(?ix)((?:{_WORDS})["']?\s*(?:=>|=|:)\s*)
+            rf"""(?ix)((?:{_WORDS})["']?\s*(?:=>|=|:)\s*)(?!\[redacted\])
             (?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[^\s,;&"'}}\])]+)"""
         ),
         rf"\1{MARK}",

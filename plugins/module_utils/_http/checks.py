@@ -100,7 +100,8 @@ CHECKS: tuple[Check, ...] = (
         question="Is the 95th percentile of the response time within its target?",
         runbook="operations:high-latency",
         items=_ITEMS,
-        source="whole requests, each on a connection of its own: DNS, connect, TLS, first byte, body",
+        source="whole requests, each on a connection of its own: DNS, connect, TLS, first byte, body; without the time"
+        " that the machine that looks had no CPU for it",
         remedy="kubectl top pods -A | grep {name}; then its database queries and the services it calls",
         unit="ms",
         target=200,

@@ -16,6 +16,7 @@ from .._core.errors import OptionError
 from .._core.threshold import Thresholds
 from . import content
 from .checks import LATENCY
+from .clock import Watch
 from .failure import Failure
 from .resolve import Resolver
 from .spec import Endpoint, split_url
@@ -135,7 +136,7 @@ def _samples(
 
 def _sample(endpoint: Endpoint, deadline: float, resolver: Resolver, contexts: Contexts) -> dict[str, Any]:
     """One request with its redirects, as plain values. Never raises for what the endpoint does."""
-    began = time.monotonic()
+    watch = Watch()
     hops: list[dict[str, Any]] = []
     phases: dict[str, float] = {}
     error: Failure | None = None
@@ -143,7 +144,7 @@ def _sample(endpoint: Endpoint, deadline: float, resolver: Resolver, contexts: C
         _follow(endpoint, deadline, resolver, contexts, hops, phases)
     except Failure as failure:
         error = failure
-    took = round((time.monotonic() - began) * 1000, 2)
+    took, waited = watch.ms()
     exchange: Exchange = hops[-1]["exchange"]
     clean = _cleaner(endpoint)
     sample: dict[str, Any] = {
@@ -153,6 +154,8 @@ def _sample(endpoint: Endpoint, deadline: float, resolver: Resolver, contexts: C
         "status": exchange.status,
         "error": _scrub(error.to_dict(), clean) if error else None,
     }
+    if waited >= 1:
+        sample["waited_ms"] = waited
     if exchange.tried:
         sample["tried"] = exchange.tried
     if exchange.tls:

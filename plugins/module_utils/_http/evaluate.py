@@ -314,6 +314,9 @@ def _evidence(endpoint: Endpoint, sample: Sample, count: int) -> dict[str, Any]:
         found.update({"phase": error["phase"], "kind": error["kind"], "error": error["text"], **error["more"]})
     found["status"] = sample["status"]
     found["ms"] = {**sample["phases"], "total": sample["ms"]}
+    if sample.get("waited_ms"):
+        # It is in the phases, and not in the total.
+        found["ms"]["without_cpu"] = sample["waited_ms"]
     for key in ("tried", "hops", "tls", "wrong", "health", "headers", "excerpt"):
         if sample.get(key):
             found[key] = sample[key]

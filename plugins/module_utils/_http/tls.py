@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import ssl
@@ -166,6 +167,7 @@ def describe(der: bytes) -> dict[str, Any] | None:
             "not_before": before.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "not_after": after.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "self_signed": certificate.subject == certificate.issuer,
+            "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
         }
     except ValueError:
         return None

@@ -1,0 +1,309 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sets of a place as rows: how old, how large, how far proven, and who is writing one now."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .._core.errors import OptionError
+from .._core.threshold import nearest
+from . import layout, lock, manifest, retention, stream
+from .manifest import Manifest, ManifestError
+from .run_backup import human
+
+_STALLED_S = 30.0
+_PROGRESS_MOST = 1 << 16
+# What postgres_restore makes of a live database before it replaces it: one set for one restore, no system.
+_SAFETY = "-before-restore"
+
+
+def look(place: str, wanted: Sequence[str] = (), newest: int = 0, now: float | None = None) -> dict[str, Any]:
+    """All sets of a place, or of some systems.
+
+    :param wanted: systems; none for all of which there is a set, a link, or somebody writing one.
+    :param newest: sets of each system, 0 for all.
+    :returns: ``systems`` and ``sets``, see the module backup_sets.
+    :raises PlaceError: the folder cannot be listed.
+    """
+    now = time.time() if now is None else now
+    by_system: dict[str, list[layout.Set]] = {layout.check_name(name): [] for name in wanted}
+    for one in layout.finished(place):
+        if not wanted or one.system in by_system:
+            by_system.setdefault(one.system, []).append(one)
+    if not wanted:
+        for name in _others(place):
+            by_system.setdefault(name, [])
+    systems, sets = [], []
+    for name in sorted(by_system):
+        leads = layout.latest(place, name)
+        rows = [_row(one, now, leads) for one in by_system[name]]
+        systems.append(_system(place, name, rows, leads, now))
+        sets += rows[: newest or None]
+    return {"systems": systems, "sets": sets}
+
+
+def named(place: str, wanted: Iterable[str]) -> list[str]:
+    """Those of the systems of a place that are asked for, or all.
+
+    :raises OptionError: there is none of that name.
+    """
+    known = sorted({one.system for one in layout.finished(place)})
+    for name in wanted:
+        if layout.check_name(name) not in known:
+            raise OptionError(f"systems: there is no set of {name!r} in {place}{nearest(name, known)}")
+    return sorted(set(wanted)) or known
+
+
+def writing(place: str, system: str, now: float) -> dict[str, Any] | None:
+    """Who holds the lock of a system, and how far a set that is being written has come; None where nobody does."""
+    who = lock.holder(place, system)
+    if who is None:
+        return None
+    found: dict[str, Any] = {
+        **who,
+        "stamp": None,
+        "bytes": None,
+        "expected_bytes": None,
+        "rate": None,
+        "item": None,
+        "seconds_left": None,
+        "ends": None,
+        "stalled_s": None,
+    }
+    folders = layout.leftovers(place, system)
+    if folders:
+        found["stamp"] = os.path.basename(os.path.dirname(folders[-1]))
+        found.update(_progress(folders[-1], now))
+    return found
+
+
+def table(listed: dict[str, Any]) -> list[str]:
+    """The sets as lines that people read, and what is being done now below them."""
+    rows = [("system", "set", "age", "size", "made in", "proof", "proven", "")]
+    rows += [
+        (
+            one["system"],
+            one["stamp"],
+            retention.span(one["age_s"]) if one["age_s"] >= 0 else "future",
+            human(one["bytes"]) if one["bytes"] is not None else "?",
+            "%.4g s" % one["seconds"] if one["seconds"] is not None else "?",
+            _proof_words(one),
+            retention.span(one["level_age_s"]) + " ago" if one["level_age_s"] is not None else "",
+            ", ".join(_marks(one)),
+        )
+        for one in listed["sets"]
+    ]
+    lines = columns(rows, right=(2, 3, 4)) if listed["sets"] else ["no set"]
+    for system in listed["systems"]:
+        if not system["name"].endswith(_SAFETY):
+            lines.append(_exposure_words(system))
+        if system["latest_trouble"]:
+            lines.append(
+                "%s: the link latest/%s is wrong: %s" % (system["name"], system["name"], system["latest_trouble"])
+            )
+        if system["writing"]:
+            lines.append(_writing_words(system["name"], system["writing"]))
+        if system["verifying"]:
+            lines.append(_who_words(system["name"], system["verifying"]))
+    return lines
+
+
+def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """Rows of texts, one beneath the other."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if place in right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _others(place: str) -> Iterable[str]:
+    """Systems that somebody works at, or that a link is there for."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(place):
+            system = name[len(".lock-") :]
+            # A verification is of a set that is there.
+            if name.startswith(".lock-") and lock.VERIFYING not in system and lock.holder(place, system):
+                yield system
+    with contextlib.suppress(OSError):
+        yield from (name for name in os.listdir(os.path.join(place, layout.LATEST)) if not name.startswith("."))
+
+
+def _row(one: layout.Set, now: float, leads: layout.Set | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "system": one.system,
+        "stamp": one.stamp,
+        "path": one.path,
+        "age_s": round(now - one.began),
+        "latest": leads is not None and leads.stamp == one.stamp,
+        "trouble": None,
+    }
+    told: Manifest | None = None
+    try:
+        told = manifest.read(one.path)
+    except ManifestError as error:
+        row["trouble"] = str(error)
+    row.update(
+        bytes=told.bytes if told else None,
+        seconds=told.seconds if told else None,
+        engine=told.engine if told else None,
+        format=told.format if told else None,
+        server=told.server if told else None,
+        source=told.source if told else None,
+        encryption=told.encryption if told else None,
+        files=len(told.files) if told else None,
+        copies=[copy.repository for copy in told.copies] if told else [],
+        **_proof(told, now),
+    )
+    return row
+
+
+def _proof(told: Manifest | None, now: float) -> dict[str, Any]:
+    bad = told.refuted if told else None
+    last = bad or (told.proven if told else None)
+    at = moment(last.at) if last else None
+    restores = [proof.restore_seconds for proof in (told.proofs if told else []) if proof.restore_seconds is not None]
+    return {
+        "level": last.level if last and not bad else None,
+        "level_at": last.at if last else None,
+        "level_age_s": round(now - at) if at is not None else None,
+        "refuted": bad.why or "no reason is told" if bad else None,
+        "restore_seconds": restores[-1] if restores else None,
+    }
+
+
+def _system(
+    place: str, name: str, rows: Sequence[dict[str, Any]], leads: layout.Set | None, now: float
+) -> dict[str, Any]:
+    past = [row for row in rows if row["age_s"] >= -retention.FUTURE_S]
+    levels = [row["level"] for row in past if row["level"]]
+    best = next((row for row in past if levels and row["level"] == max(levels)), None)
+    # What was not refuted by a later look, and was read to its end at least once, can be restored as far as is known.
+    usable = next((row for row in past if (row["level"] or 0) >= 2), None)
+    link = os.path.join(place, layout.LATEST, name)
+    return {
+        "name": name,
+        "sets": len(rows),
+        "bytes": sum(row["bytes"] or 0 for row in rows),
+        "newest": past[0]["stamp"] if past else None,
+        "oldest": past[-1]["stamp"] if past else None,
+        "latest": leads.stamp if leads else None,
+        "latest_trouble": _latest_trouble(link, leads, usable),
+        "proven": {key: best[key] for key in ("stamp", "level", "level_at", "level_age_s", "restore_seconds")}
+        if best
+        else None,
+        "exposure_s": max(usable["age_s"], 0) if usable else None,
+        "writing": writing(place, name, now),
+        "verifying": lock.holder(place, name + lock.VERIFYING),
+    }
+
+
+def _latest_trouble(link: str, leads: layout.Set | None, usable: dict[str, Any] | None) -> str | None:
+    if leads is None:
+        if os.path.lexists(link):
+            return "it leads to no set"
+        return "it is not there" if usable else None
+    if usable and leads.began < layout.moment(usable["stamp"]):
+        return "it leads to %s, and %s is younger" % (leads.stamp, usable["stamp"])
+    return None
+
+
+def _progress(folder: str, now: float) -> dict[str, Any]:
+    """What an engine's progress says; the bytes in the folder, where it says nothing."""
+    try:
+        with open(os.path.join(folder, stream.PROGRESS), "rb") as handle:
+            told = json.loads(handle.read(_PROGRESS_MOST))
+        began, at = float(told["began"]), float(told["at"])
+        written, expected = int(told["bytes"]), int(told["expected"])
+        item = str(told.get("item") or "") or None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return {"bytes": layout.bytes_below(folder)}
+    rate = written / (at - began) if at > began else 0.0
+    left = max(expected - written, 0) / rate if rate > 0 and expected > 0 else None
+    quiet = now - at
+    return {
+        "bytes": written,
+        "expected_bytes": expected or None,
+        "rate": round(rate),
+        "item": item,
+        # Past the size of the last set nothing is known of the end.
+        "seconds_left": round(max(left - quiet, 0.0), 1) if left and quiet < _STALLED_S else None,
+        "ends": iso(at + left) if left and quiet < _STALLED_S else None,
+        "stalled_s": round(quiet) if quiet >= _STALLED_S else None,
+    }
+
+
+def _marks(one: dict[str, Any]) -> list[str]:
+    return (["latest"] if one["latest"] else []) + [f"copy in {place}" for place in one["copies"]]
+
+
+def _proof_words(one: dict[str, Any]) -> str:
+    if one["trouble"]:
+        return "no manifest that can be read"
+    if one["refuted"]:
+        return "FAILED: %s" % one["refuted"]
+    if one["level"] is None:
+        return "none"
+    name = manifest.LEVELS[one["level"]] if 0 <= one["level"] < len(manifest.LEVELS) else "?"
+    more = ", in %.4g s" % one["restore_seconds"] if one["restore_seconds"] is not None else ""
+    return "%d %s%s" % (one["level"], name, more)
+
+
+def _exposure_words(system: dict[str, Any]) -> str:
+    """What an operator has to be able to say: how much would be lost, and how long getting it back takes."""
+    name, proven = system["name"], system["proven"]
+    if system["exposure_s"] is None:
+        return "%s: nothing that could be restored, as far as is known" % name
+    words = "%s: %s would be lost now" % (name, retention.span(system["exposure_s"]))
+    if proven and proven["restore_seconds"] is not None:
+        words += "; %s restores in %.4g s" % (proven["stamp"], proven["restore_seconds"])
+    return words
+
+
+def _who_words(name: str, who: dict[str, Any]) -> str:
+    return "%s: %s by %s on %s since %s" % (name, who["what"], who["user"], who["host"], who["since"])
+
+
+def _writing_words(name: str, now: dict[str, Any]) -> str:
+    words = _who_words(name, now)
+    if now["bytes"] is not None:
+        words += ", %s" % human(now["bytes"])
+    if now["expected_bytes"]:
+        words += " of about %s" % human(now["expected_bytes"])
+    if now["rate"]:
+        words += ", %s/s" % human(now["rate"])
+    if now["item"]:
+        words += ", at %s" % now["item"]
+    if now["ends"]:
+        words += ", done about %s" % now["ends"]
+    if now["stalled_s"]:
+        words += ", nothing new for %s" % retention.span(now["stalled_s"])
+    return words
+
+
+def moment(text: object) -> float | None:
+    """Seconds since 1970 of an ISO time; None where it is none."""
+    try:
+        found = datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        return (found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso(seconds: float) -> str | None:
+    """ISO time in UTC; None where there is no such year."""
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return None

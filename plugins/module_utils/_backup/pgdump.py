@@ -1,0 +1,290 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A dump of `pg_dump -Fc` or a folder of `-Fd`, walked block by block to its last byte, without PostgreSQL.
+
+The format is described by the source of PostgreSQL alone (src/bin/pg_dump/pg_backup_archiver.c and _custom.c); versions
+1.12 (PostgreSQL 9) to 1.16 (PostgreSQL 17) are read. Every data block is unpacked: zlib's own sums then tell flipped
+bytes. Blocks packed by LZ4 or Zstandard are walked, and not unpacked: the standard library cannot.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+# The table of contents of a directory says that it is of a tar, in all versions.
+_CUSTOM, _DIRECTORY = 1, 3
+_BLOCK_DATA, _BLOCK_BLOBS = 1, 3
+_NO_DATA = 3
+_COMPRESSIONS = ("none", "gzip", "lz4", "zstd")
+_MOST = 1 << 30
+_PIECE = 1 << 20
+
+
+class Damaged(Exception):
+    """The dump cannot be restored as it is; the text says where it breaks off."""
+
+
+class Unknown(Damaged):
+    """A version of the format that this reader does not know; nothing is said about the dump."""
+
+
+@dataclass
+class Dump:
+    """What was found.
+
+    :ivar version: of the format, such as ``1.14``; database: its name; made: ISO time in UTC at which the dump began,
+        by the clock and zone of the machine that made it.
+    :ivar entries: of the table of contents; data: how many of them have data; unpacked: whether all blocks were.
+    :ivar server: version of the server that it was made from.
+    """
+
+    version: str
+    database: str
+    made: str | None
+    entries: int
+    data: int = 0
+    unpacked: bool = True
+    wanted: set[int] = field(default_factory=set)
+    files: dict[int, str] = field(default_factory=dict)
+    compression: str = "gzip"
+    server: str = ""
+
+
+class _Reader:
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.int_size = 4
+        self.off_size = 8
+
+    def take(self, count: int) -> bytes:
+        found = self.stream.read(count)
+        if len(found) != count:
+            raise Damaged("it ends in the middle of its table of contents")
+        return found
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def int(self) -> int:
+        sign = self.byte()
+        value = int.from_bytes(self.take(self.int_size), "little")
+        return -value if sign else value
+
+    def text(self) -> str | None:
+        length = self.int()
+        if length < 0:
+            return None
+        if length > _MOST:
+            raise Damaged("its table of contents holds nonsense")
+        return self.take(length).decode("utf-8", "replace")
+
+
+def header(stream: BinaryIO) -> Dump:
+    """Read the header and the table of contents; the stream stands at the first block afterwards.
+
+    :raises Damaged: no dump, of an unknown version, or broken off.
+    """
+    reader = _Reader(stream)
+    if stream.read(5) != b"PGDMP":
+        raise Damaged("it is no dump of pg_dump")
+    version = (reader.byte(), reader.byte(), reader.byte())
+    if not (1, 12, 0) <= version < (1, 17, 0):
+        raise Unknown("its format is %d.%d; this reader knows 1.12 to 1.16" % version[:2])
+    reader.int_size, reader.off_size = reader.byte(), reader.byte()
+    kind = reader.byte()
+    if not 1 <= reader.int_size <= 8 or not 1 <= reader.off_size <= 8 or kind not in (_CUSTOM, _DIRECTORY):
+        raise Damaged("its header holds nonsense")
+    if version >= (1, 15, 0):
+        number = reader.byte()
+        compression = _COMPRESSIONS[number] if number < len(_COMPRESSIONS) else "unknown"
+    else:
+        compression = "none" if reader.int() == 0 else "gzip"
+    made = _when([reader.int() for _part in range(7)])
+    database = reader.text() or ""
+    server = reader.text() or ""
+    reader.text()  # version of pg_dump
+    count = reader.int()
+    if not 0 <= count <= _MOST:
+        raise Damaged("its table of contents holds nonsense")
+    dump = Dump("%d.%d" % version[:2], database, made, count, compression=compression, server=server)
+    for _entry in range(count):
+        _entry_of(reader, version, kind, dump)
+    return dump
+
+
+def _entry_of(reader: _Reader, version: tuple[int, int, int], kind: int, dump: Dump) -> None:
+    number = reader.int()
+    has_data = reader.int() != 0
+    for _text in range(4):  # table oid, oid, tag, description
+        reader.text()
+    reader.int()  # section
+    for _text in range(3):  # definition, drop statement, copy statement
+        reader.text()
+    reader.text()  # schema
+    reader.text()  # tablespace
+    if version >= (1, 14, 0):
+        reader.text()  # access method
+    if version >= (1, 16, 0):
+        reader.int()  # kind of relation
+    reader.text()  # owner
+    reader.text()  # with oids
+    while reader.text() is not None:  # dependencies
+        pass
+    if kind == _CUSTOM:
+        state = reader.byte()
+        reader.take(reader.off_size)
+        if has_data and state != _NO_DATA:
+            dump.wanted.add(number)
+    else:
+        name = reader.text()
+        if has_data and name:
+            dump.files[number] = name
+
+
+def _when(parts: list[int]) -> str | None:
+    second, minute, hour, day, month, year, _dst = parts
+    try:
+        local = datetime.datetime(year + 1900, month + 1, day, hour, minute, min(second, 59))  # noqa: DTZ001
+    except (ValueError, OverflowError):
+        return None
+    # The dump says the local time of the machine that made it and not its zone: taken as that of this machine.
+    return local.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def walk(stream: BinaryIO) -> Dump:
+    """Read a custom-format dump to its end.
+
+    :raises Damaged: it cannot be restored whole.
+    """
+    dump = header(stream)
+    reader = _Reader(stream)
+    seen: set[int] = set()
+    while True:
+        kind = stream.read(1)
+        if not kind:
+            break
+        try:
+            number = _size(reader)
+            if kind[0] == _BLOCK_DATA:
+                _unpack(_chunks(reader), dump)
+            elif kind[0] == _BLOCK_BLOBS:
+                while _size(reader):
+                    _unpack(_chunks(reader), dump)
+            else:
+                raise Damaged("nonsense stands where a block should begin, at byte %d" % stream.tell())
+        except Damaged as error:
+            name = "block %d of %d" % (len(seen) + 1, len(dump.wanted))
+            raise Damaged("%s: %s" % (name, error)) from None
+        seen.add(number)
+    missing = dump.wanted - seen
+    if missing:
+        raise Damaged("%d of %d data blocks are missing at its end" % (len(missing), len(dump.wanted)))
+    dump.data = len(seen)
+    return dump
+
+
+def _size(reader: _Reader) -> int:
+    """An integer inside the data part."""
+    raw = reader.stream.read(1 + reader.int_size)
+    if len(raw) != 1 + reader.int_size:
+        raise Damaged("it breaks off at byte %d" % reader.stream.tell())
+    value = int.from_bytes(raw[1:], "little")
+    return -value if raw[0] else value
+
+
+def _chunks(reader: _Reader) -> Iterator[bytes]:
+    while True:
+        length = _size(reader)
+        if length == 0:
+            return
+        if not 0 < length <= _MOST:
+            raise Damaged("nonsense at byte %d" % reader.stream.tell())
+        while length:
+            piece = reader.stream.read(min(length, _PIECE))
+            if not piece:
+                raise Damaged("it breaks off at byte %d" % reader.stream.tell())
+            length -= len(piece)
+            yield piece
+
+
+def _unpack(chunks: Iterator[bytes], dump: Dump) -> None:
+    if dump.compression == "none":
+        for _piece in chunks:
+            pass
+        return
+    if dump.compression != "gzip":
+        dump.unpacked = False
+        for _piece in chunks:
+            pass
+        return
+    inflate = zlib.decompressobj()
+    try:
+        for piece in chunks:
+            while piece:
+                inflate.decompress(piece, _PIECE)
+                piece = inflate.unconsumed_tail
+        while not inflate.eof:
+            if not inflate.decompress(b"", _PIECE):
+                break
+    except zlib.error as error:
+        raise Damaged("its data cannot be unpacked (%s)" % error) from None
+    if not inflate.eof:
+        raise Damaged("its data end before they are complete")
+
+
+def walk_folder(path: str) -> Dump:
+    """Read a directory-format dump (`pg_dump -Fd`) to its end.
+
+    :raises Damaged: a file of it is missing or damaged.
+    """
+    with open(os.path.join(path, "toc.dat"), "rb") as stream:
+        dump = header(stream)
+    for name in dump.files.values():
+        if os.path.basename(name) != name:
+            raise Damaged("its table of contents names a file elsewhere")
+        file = os.path.join(path, name)
+        packed = file + ".gz"
+        if name == "blobs.toc" or name.startswith("blobs_"):
+            if not os.path.exists(file):
+                raise Damaged("%s is missing" % name)
+        elif os.path.exists(packed):
+            _gunzip(packed)
+        elif os.path.exists(file):
+            _read(file)
+        elif os.path.exists(file + ".lz4") or os.path.exists(file + ".zst"):
+            dump.unpacked = False
+        else:
+            raise Damaged("%s is missing" % name)
+        dump.data += 1
+    return dump
+
+
+def _gunzip(path: str) -> None:
+    if os.path.getsize(path) == 0:
+        # Packed nothing has 20 bytes. Python's reader takes a file of none for the same, and so does pg_restore.
+        raise Damaged("%s is empty" % os.path.basename(path))
+    try:
+        with gzip.open(path, "rb") as stream:
+            while stream.read(_PIECE):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise Damaged("%s: %s" % (os.path.basename(path), error)) from None
+
+
+def _read(path: str) -> None:
+    with open(path, "rb") as stream:
+        last = b""
+        while True:
+            piece = stream.read(_PIECE)
+            if not piece:
+                break
+            last = (last + piece)[-8:]
+    if last and not last.endswith(b"\\.\n\n\n") and not last.endswith(b"\n"):
+        raise Damaged("%s ends in the middle of a line" % os.path.basename(path))

@@ -1,0 +1,350 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Back up PostgreSQL."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_backup
+short_description: Back up a database or a whole server of PostgreSQL
+version_added: 0.1.0
+author:
+  - Nexus COS operations (@nexuscos)
+description:
+  - Makes one set of backups, whole or not at all, with a manifest that says where it is from, how large it is, the
+    SHA-256 of each file, where the server was, and what a restore must show again.
+  - O(engine=pg_dump) dumps one database, with the roles of its server. Rows are counted in the very snapshot that is
+    dumped, by the server, while it is dumped. The checksum is computed while the dump is written.
+  - O(engine=pg_basebackup) copies a whole server, with the WAL that makes the copy one moment.
+  - A primary and a standby do as a source, of PostgreSQL 13 to 18. A standby exports snapshots as a primary does; the
+    rows of its unlogged tables are not there, and neither in the set.
+  - Runs on the host where the backups lie, with PostgreSQL's own client commands, and no library.
+options:
+  engine:
+    description: What makes the set.
+    type: str
+    choices: [pg_dump, pg_basebackup]
+    default: pg_dump
+  login_db:
+    description:
+      - The database that is dumped. Wanted with O(engine=pg_dump).
+      - With O(engine=pg_basebackup), the one to log in to before, V(postgres) where it is left out.
+    default: null
+  format:
+    description:
+      - V(custom), one file, or V(directory), a file for each table, by O(engine=pg_dump).
+      - V(tar), an archive for each tablespace, or V(plain), the server's folders, by O(engine=pg_basebackup).
+      - Left out, V(custom) or V(tar). A server with tablespaces is copied as V(tar) alone.
+    type: str
+    choices: [custom, directory, tar, plain]
+  jobs:
+    description: How many tables are dumped at once, with O(format=directory).
+    type: int
+    default: 1
+  compress:
+    description:
+      - Level of gzip, V(0) for none, V(9) for the smallest. Left out, what pg_dump takes by itself, and none of
+        O(engine=pg_basebackup).
+    type: int
+  globals:
+    description:
+      - Whether the roles and tablespaces of the server go into the set of O(engine=pg_dump), as C(globals.sql). It
+        holds the roles' passwords, as the server keeps them, where the role may read those.
+    type: bool
+    default: true
+  invariants:
+    description:
+      - What a restore of O(engine=pg_dump) must show again. V(rows) are the rows of all tables, last values of
+        sequences, numbers of constraints, indexes, functions, triggers and views, and names of extensions. V(none) is
+        nothing but O(queries).
+    type: str
+    choices: [rows, none]
+    default: rows
+  queries:
+    description: Queries of your own, answered in the snapshot that is dumped. A restore must answer the same.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the query in the manifest.
+        type: str
+        required: true
+      query:
+        description: A query that answers one row with one value.
+        type: str
+        required: true
+  checkpoint:
+    description:
+      - How O(engine=pg_basebackup) begins, with a checkpoint at once (V(fast)), or with one that is spread over minutes
+        and is easier on the server's disk (V(spread)).
+    type: str
+    choices: [fast, spread]
+    default: fast
+  max_rate:
+    description: The most that O(engine=pg_basebackup) takes from the server in a second, such as V(50M).
+    type: str
+  bin_dir:
+    description:
+      - Folder of pg_dump, psql and so on, with O(command_prefix) over there.
+      - Left out, the commands of the server's version are looked for where Debian and Red Hat keep them, then in
+        E(PATH). A newer pg_dump than the server is taken only where this option leads to it; an older one never is.
+    type: path
+  command_prefix:
+    description:
+      - Words before each command of O(engine=pg_dump), to run it in a pod, a container, or on another host, where
+        O(login_host) and the others are those of that place. The dump comes through its output, O(format=custom) only.
+      - Such a stream can break off early and end with status 0. The set is whole when the archive itself is, whatever
+        the status says.
+      - Commands get their input through it; C(-i) is added to C(kubectl exec), C(docker exec) and C(podman exec).
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - nexuscos.ops.backup
+  - nexuscos.ops.postgres
+requirements:
+  - psql, pg_dump, pg_dumpall and pg_restore, or pg_basebackup, of the server's version
+notes:
+  - 'Rights for O(engine=pg_dump): C(GRANT pg_read_all_data), C(BYPASSRLS) where tables have policies, and SELECT on
+    large objects. For O(engine=pg_basebackup): C(REPLICATION), and a line for replication in C(pg_hba.conf).'
+  - While it is dumped, tables can be read and written, and not truncated, dropped or changed in their structure, as
+    with every pg_dump.
+  - The set is read to its end by pg_restore, or pg_verifybackup. Where they are not there, or the copy is in archives,
+    it is read by the module itself, against the sums that are in it.
+seealso:
+  - module: nexuscos.ops.backup_health
+  - module: community.postgresql.postgresql_db
+"""
+
+EXAMPLES = r"""
+- name: Dump the platform's database
+  nexuscos.ops.postgres_backup:
+    system: nexusdb
+    login_host: db1.example.com
+    login_user: backup
+    login_password: "{{ vault_backup_password }}"
+    login_db: nexusdb
+    ssl_mode: verify-full
+    ca_cert: /etc/ssl/certs/platform-ca.pem
+
+- name: Dump a large one by four at once, from a standby, and keep what it must show again
+  nexuscos.ops.postgres_backup:
+    system: analytics
+    login_host: db2.example.com
+    login_user: backup
+    login_password: "{{ vault_backup_password }}"
+    login_db: analytics
+    format: directory
+    jobs: 4
+    lock_wait: 600
+    queries:
+      - name: paid orders
+        query: SELECT count(*) FROM orders WHERE paid
+      - name: revenue
+        query: SELECT sum(amount) FROM payments
+
+- name: Dump a database in a pod
+  nexuscos.ops.postgres_backup:
+    system: nexusdb-pod
+    login_host: /var/run/postgresql
+    login_user: postgres
+    login_db: nexus_db
+    command_prefix: [kubectl, exec, -n, nexus-databases, postgres-0, --]
+
+- name: Copy a whole server
+  nexuscos.ops.postgres_backup:
+    system: db1
+    engine: pg_basebackup
+    login_host: db1.example.com
+    login_user: replicator
+    login_password: "{{ vault_replicator_password }}"
+    compress: 1
+"""
+
+RETURN = r"""
+set:
+  description: The set that was made, or that was there already.
+  returned: success, but not in check mode where it would be made
+  type: dict
+  contains:
+    system:
+      description: Name of the system.
+      returned: always
+      type: str
+    stamp:
+      description: When it was begun, in UTC; name of the run's folder.
+      returned: always
+      type: str
+    path:
+      description: Its folder, with C(manifest.json) in it.
+      returned: always
+      type: str
+    bytes:
+      description: Size of all its files.
+      returned: always
+      type: int
+    seconds:
+      description: How long writing took, without reading it again.
+      returned: always
+      type: float
+    engine:
+      description: What made it.
+      returned: always
+      type: str
+    format:
+      description: V(pg_custom), V(pg_directory), V(pg_base_tar) or V(pg_base_plain).
+      returned: always
+      type: str
+    files:
+      description: How many files it has.
+      returned: always
+      type: int
+  sample:
+    system: nexusdb
+    stamp: 2026-11-29T060000Z
+    path: /backups/nexus-cos/2026-11-29T060000Z/nexusdb
+    bytes: 51300123
+    seconds: 1.2
+    engine: pg_dump
+    format: pg_custom
+    files: 2
+level:
+  description: Level of proof that it has. 2 is read to its last byte by its own engine.
+  returned: success, but not in check mode where it would be made
+  type: int
+  sample: 2
+plan:
+  description: What would be made.
+  returned: in check mode, where a set would be made
+  type: dict
+  contains:
+    system:
+      description: Name of the system.
+      returned: always
+      type: str
+    stamp:
+      description: Name of the run's folder, if it began now.
+      returned: always
+      type: str
+    path:
+      description: Folder of the backups.
+      returned: always
+      type: str
+    engine:
+      description: What would make it.
+      returned: always
+      type: str
+    server:
+      description: Version of the server.
+      returned: always
+      type: str
+    source:
+      description: Where it would be from.
+      returned: always
+      type: dict
+    source_bytes:
+      description: Size of the database, or of all of them.
+      returned: always
+      type: int
+    expected_bytes:
+      description: Size of the last set of this engine; without one, the least that is to be expected, or 0.
+      returned: always
+      type: int
+    expected_seconds:
+      description: How long the last set took, or null.
+      returned: always
+      type: float
+    free_bytes:
+      description: What is free where it would be written.
+      returned: always
+      type: int
+    leftovers:
+      description: Folders of runs that were killed, which would be removed.
+      returned: always
+      type: list
+      elements: str
+  sample:
+    system: nexusdb
+    stamp: 2026-11-29T060000Z
+    path: /backups/nexus-cos
+    engine: pg_dump
+    server: "15.18"
+    source: {host: db1.example.com, port: 5432, database: nexusdb, standby: false}
+    source_bytes: 734003200
+    expected_bytes: 51300123
+    expected_seconds: 1.2
+    free_bytes: 75608514560
+    leftovers: []
+msg:
+  description: What was made, in a line; in check mode what would be.
+  returned: always
+  type: str
+  sample: "nexusdb: 51.3 MB in 1.2 s to 2026-11-29T060000Z, read to the end"
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._backup import postgres_base, postgres_dump, run_backup
+from ..module_utils._backup.postgres_tools import postgres_spec
+from ..module_utils._core.argspec import ArgSpec
+from ..module_utils._core.errors import OpsError, OptionError
+
+ENGINES = {"pg_dump": ("custom", "directory"), "pg_basebackup": ("tar", "plain")}
+
+
+def spec() -> ArgSpec:
+    """The options of this module."""
+    own = ArgSpec(
+        {
+            "engine": {"type": "str", "choices": list(ENGINES), "default": "pg_dump"},
+            "format": {"type": "str", "choices": [one for formats in ENGINES.values() for one in formats]},
+            "jobs": {"type": "int", "default": 1},
+            "compress": {"type": "int"},
+            "globals": {"type": "bool", "default": True},
+            "invariants": {"type": "str", "choices": ["rows", "none"], "default": "rows"},
+            "queries": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "query": {"type": "str", "required": True},
+                },
+            },
+            "checkpoint": {"type": "str", "choices": ["fast", "spread"], "default": "fast"},
+            "max_rate": {"type": "str"},
+            "command_prefix": {"type": "list", "elements": "str", "default": []},
+        },
+        required_if=[("engine", "pg_dump", ["login_db"])],
+    )
+    return run_backup.backup_spec().merge(postgres_spec()).merge(own)
+
+
+def main() -> None:
+    """Wire options and engine."""
+    module = AnsibleModule(supports_check_mode=True, **spec().to_kwargs())
+    try:
+        module.exit_json(**run(module.params, module.check_mode))
+    except OpsError as error:
+        module.fail_json(msg=f"{module.params['system']}: {error}")
+
+
+def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Make a set, or say what would be made."""
+    formats = ENGINES[params["engine"]]
+    given = {**params, "format": params["format"] or formats[0]}
+    if given["format"] not in formats:
+        raise OptionError(f"format: {params['engine']} writes {' or '.join(formats)}, not {given['format']}")
+    engine: run_backup.Engine
+    engine = postgres_dump.engine(given) if params["engine"] == "pg_dump" else postgres_base.engine(given)
+    return run_backup.run(given, check_mode, engine)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks of backups, on servers of their own: what an operator runs, and what the night brings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from scratch import BIN, ROOT, Source, fill, module, postgres
+
+PASSWORD_OF_REDIS = "geheim-of-redis"
+TOOLS = Path(sys.executable).parent
+
+
+class Platform:
+    """A place of backups with a PostgreSQL, a Redis and a Redis that is not there."""
+
+    def __init__(self, folder: Path, source: Source, redis: Path) -> None:
+        self.folder, self.source, self.redis = folder, source, redis
+        self.place = folder / "place"
+        self.keep: dict[str, Any] = {}
+
+    @property
+    def systems(self) -> list[dict[str, Any]]:
+        database = {
+            "name": "nexusdb", "engine": "postgres", "login_db": "nexusdb", "every": "6h", "level": 4,
+            "bin_dir": str(BIN), **self.source.login, **({"keep": self.keep} if self.keep else {}),
+        }  # fmt: skip
+        login = {"engine": "redis", "login_password": PASSWORD_OF_REDIS, "every": "6h"}
+        return [
+            database,
+            {"name": "sessions", "login_unix_socket": str(self.redis), **login},
+            {"name": "gone", "login_unix_socket": str(self.folder / "nothing"), **login},
+        ]
+
+    @property
+    def sessions(self) -> dict[str, Any]:
+        """The options of redis_backup."""
+        return {
+            "system": "sessions", "login_unix_socket": str(self.redis), "login_password": PASSWORD_OF_REDIS,
+        }  # fmt: skip
+
+    def inventory(self) -> Path:
+        here = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "nexuscos_backups_path": str(self.place),
+            "nexuscos_backups_become": False,
+            "nexuscos_backup_deadline": 60,
+            "nexuscos_backup_verify_bin_dir": str(BIN),
+            "nexuscos_backup_systems": self.systems,
+        }
+        path = self.folder / "inventory.yml"
+        path.write_text(yaml.safe_dump({"backups": {"hosts": {"b1": here}}}), encoding="utf-8")
+        return path
+
+    def start(self, playbook: str, *arguments: str, **variables: Any) -> subprocess.Popen[str]:
+        command = [str(TOOLS / "ansible-playbook"), "-i", str(self.inventory()), "nexuscos.ops." + playbook]
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_ASYNC_DIR": str(self.folder / "async"),
+            "ANSIBLE_LOCAL_TEMP": str(self.folder / "local"),
+            "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
+        }
+        return subprocess.Popen(
+            [*command, *arguments, "-e", json.dumps(variables)], cwd=ROOT, env=environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def play(self, playbook: str, *arguments: str, **variables: Any) -> tuple[int, str]:
+        process = self.start(playbook, *arguments, **variables)
+        text, _none = process.communicate(timeout=120)
+        return process.returncode, text
+
+    def do(self, name: str, **more: Any) -> dict[str, Any]:
+        """A module alone, for what only prepares or looks: a playbook takes seconds."""
+        answer = module(name, {"path": str(self.place), **more})
+        assert not answer.get("failed"), answer
+        return answer
+
+    def back_up(self) -> Path:
+        login = {**self.source.login, "login_db": "nexusdb", "bin_dir": str(BIN)}
+        time.sleep(1.1 if self.sets("nexusdb") else 0)
+        return Path(self.do("postgres_backup", system="nexusdb", **login)["set"]["path"])
+
+    def verify(self) -> None:
+        self.do("backup_verify", system="nexusdb", level=4, bin_dir=str(BIN))
+
+    def sets(self, system: str) -> list[Path]:
+        """Finished sets, the oldest first."""
+        return sorted(path.parent for path in self.place.glob("20*Z/%s/manifest.json" % system))
+
+    def tree(self) -> list[str]:
+        return sorted(str(path) for path in self.place.rglob("*"))
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Source]:
+    with postgres() as server:
+        fill(server)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("redis")
+    socket = folder / "s"
+    process = subprocess.Popen(
+        [
+            "redis-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", "",
+            "--requirepass", PASSWORD_OF_REDIS, "--repl-diskless-sync-delay", "0",
+        ],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + 20
+        while client(socket, "PING") != "PONG":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        client(socket, "DEBUG", "POPULATE", "500", "session", "100")
+        client(socket, "SET", "who", "me")
+        yield socket
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def platform(tmp_path: Path, source: Source, redis: Path) -> Platform:
+    (tmp_path / "place").mkdir()
+    return Platform(tmp_path, source, redis)
+
+
+def client(socket: Path, *command: str) -> str:
+    environment = {**os.environ, "REDISCLI_AUTH": PASSWORD_OF_REDIS}
+    return subprocess.run(
+        ["redis-cli", "-s", str(socket), *command], env=environment, capture_output=True, text=True, check=False
+    ).stdout.strip()
+
+
+def row(text: str, system: str) -> str:
+    """The line of a system in the table at the end."""
+    found = re.findall(r'^ +"(%s .*?)",?$' % system, text, re.M)
+    assert found, text
+    return str(found[-1])
+
+
+def until_there(paths: Any, what: str) -> Path:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        for path in paths():
+            return Path(path)
+        time.sleep(0.02)
+    raise AssertionError(what)
+
+
+def test_one_that_fails_holds_up_no_other_and_is_named_at_the_end(platform: Platform) -> None:
+    far = {"repository": str(platform.folder / "far"), "password": "geheim-far"}
+    code, text = platform.play("backup", nexuscos_backup_offsite=far)
+    assert code == 2, text
+    assert "No backup was made of gone: the table says why." in text
+    assert re.search(r"2 read, \d min ago +ok$", row(text, "nexusdb"))
+    assert re.search(r"2 read, \d min ago +ok$", row(text, "sessions"))
+    assert "FAILED: " in row(text, "gone")
+    assert PASSWORD_OF_REDIS not in text
+    assert platform.source.login["login_password"] not in text
+    (database,), (sessions,) = platform.sets("nexusdb"), platform.sets("sessions")
+    assert database.parent == sessions.parent, "the sets of a run lie beside each other"
+    assert (platform.place / "latest" / "nexusdb").resolve() == database
+    assert "TABLE DATA billing orders" in platform.source.run(
+        "pg_restore", "--list", *map(str, database.glob("*.dump"))
+    )
+    assert subprocess.run(["redis-check-rdb", sessions / "dump.rdb"], check=False, capture_output=True).returncode == 0
+    assert "geheim-far" not in text
+    for one in (database, sessions):
+        told = json.loads((one / "manifest.json").read_text(encoding="utf-8"))
+        assert [copy["repository"] for copy in told["copies"]] == [far["repository"]]
+    # What is proven a level higher is a matter of the next playbook, and of nothing else.
+    code, text = platform.play("weekly_restore_test", nexuscos_backup_only="nexusdb")
+    assert code == 0, text
+    assert re.search(r"4 invariants, \d min ago, restores in [\d.]+ s +ok$", row(text, "nexusdb"))
+    proof = json.loads((database / "manifest.json").read_text(encoding="utf-8"))["proofs"][-1]
+    assert (proof["level"], proof["good"]) == (4, True)
+    assert proof["restore_seconds"] > 0
+
+
+def test_check_mode_says_what_would_be_made_and_writes_nothing(platform: Platform) -> None:
+    code, text = platform.play("backup", "--check", nexuscos_backup_only="nexusdb,sessions")
+    assert code == 0, text
+    assert "would back up" in row(text, "nexusdb")
+    assert "would back up" in row(text, "sessions")
+    assert platform.tree() == []
+
+
+def test_a_damaged_set_fails_the_restore_test_and_the_proven_one_outlives_retention(platform: Platform) -> None:
+    platform.keep = {"last": 1}
+    only = {"nexuscos_backup_only": "nexusdb"}
+    oldest, proven = platform.back_up(), platform.back_up()
+    platform.verify()
+    newest = platform.back_up()
+    (dump,) = newest.glob("*.dump")
+    os.truncate(dump, dump.stat().st_size * 6 // 10)
+    code, text = platform.play("weekly_restore_test", **only)
+    assert code == 2
+    assert "Not proven are the backups of nexusdb" in text
+    assert "FAILED: " in row(text, "nexusdb")
+    # One is to be kept: the newest. The proven one stays all the same, and what came after it.
+    code, text = platform.play("backup", **only)
+    assert code == 0, text
+    assert platform.sets("nexusdb")[:2] == [proven, newest]
+    assert len(platform.sets("nexusdb")) == 3
+    assert not oldest.exists()
+    assert "newest that is proven to level 4" in text
+    # When the newest is proven as well, the others go.
+    platform.verify()
+    answer = platform.do("backup_prune", keep={"last": 1})
+    assert answer["removed"] == [str(newest), str(proven)]
+    assert len(platform.sets("nexusdb")) == 1
+
+
+@pytest.fixture
+def slow(redis: Path) -> Iterator[None]:
+    """A Redis that waits four seconds before it sends its snapshot."""
+    client(redis, "CONFIG", "SET", "repl-diskless-sync-delay", "4")
+    yield
+    client(redis, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
+
+
+def test_a_killed_module_is_a_failure_and_the_next_run_cleans_up(platform: Platform, slow: None) -> None:
+    process = platform.start("backup", nexuscos_backup_only="sessions")
+    half = until_there(lambda: platform.place.glob("20*Z/.writing-sessions"), "nothing is being written")
+    told = json.loads((platform.place / ".lock-sessions").read_text(encoding="utf-8"))
+    os.kill(int(told["pid"]), signal.SIGKILL)
+    text = process.communicate(timeout=60)[0]
+    assert process.returncode == 2, text
+    assert "No backup was made of sessions" in text
+    assert half.exists()
+    assert platform.sets("sessions") == []
+    platform.do("redis_backup", **platform.sessions)
+    assert not half.exists()
+    assert len(platform.sets("sessions")) == 1
+
+
+def test_a_killed_controller_leaves_no_half_set_and_two_operators_do_not_meet(platform: Platform, slow: None) -> None:
+    process = platform.start("backup", nexuscos_backup_only="sessions")
+    half = until_there(lambda: platform.place.glob("20*Z/.writing-sessions"), "nothing is being written")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    second = module("redis_backup", {"path": str(platform.place), **platform.sessions})
+    assert second["failed"]
+    assert re.search(r"backup by \S+ on \S+ since", second["msg"]), "the second is told who the first is"
+    # The host goes on without the controller, and ends what it began.
+    until_there(lambda: platform.place.glob("20*Z/sessions/manifest.json"), "no set was made")
+    assert not half.exists()
+    assert not list(platform.place.glob("*/.writing-*"))
+
+
+def test_names_that_no_place_has_are_refused(platform: Platform) -> None:
+    code, text = platform.play("backup", nexuscos_backup_only="nexusbd")
+    assert code == 2
+    assert "No place has a system nexusbd" in text
+    assert platform.tree() == []
+
+
+def test_restore_over_the_live_database_and_back_again(platform: Platform, source: Source) -> None:
+    platform.back_up()
+    source.psql("DELETE FROM billing.orders")
+    over = {"nexuscos_restore_system": "nexusdb", "nexuscos_restore_confirm": "nexusdb"}
+    before = source.databases()
+    code, text = platform.play("restore", "--check", **over)
+    assert code == 0, text
+    assert "would restore" in text
+    assert source.databases() == before
+    code, text = platform.play("restore", **over)
+    assert code == 0, text
+    assert source.psql("SELECT count(*) FROM billing.orders") == "3000"
+    code, text = platform.play("restore", nexuscos_restore_state="undone", **over)
+    assert code == 0, text
+    assert source.psql("SELECT count(*) FROM billing.orders") == "0"
+
+
+def test_a_restore_wants_one_system(platform: Platform) -> None:
+    code, text = platform.play("restore")
+    assert code == 2
+    assert "Say which system to restore" in text

@@ -10,18 +10,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .looks import Look
-from .text import listed, number, plural
+from .text import duration, listed, number, plural
 
 FACTS: Mapping[str, Sequence[Sequence[str]]] = {
+    "morning.dashboard": (("targets_up", "targets_total", "targets up"),),
+    "morning.certificates": (("certificates_ok", "certificates_total", "certificates fine"),),
     "morning.services": (
         ("pods_ready", "pods_total", "pods ready"),
         ("endpoints_ok", "endpoints_total", "endpoints answer"),
+        ("replicas_running", "replicas_wanted", "Compose replicas run"),
     ),
-    "morning.replication": (("standbys", "standbys", "standbys streaming"),),
+    "morning.replication": (
+        ("standbys", "standbys", "standbys streaming"),
+        ("replicas", "replicas", "replicas online"),
+        ("members_healthy", "members", "members of MongoDB sets healthy"),
+    ),
     "morning.utilization": (
         ("nodes_ready", "nodes", "nodes ready"),
         ("connections_used", "connections_usable", "connections used"),
     ),
+    "morning.backups": (("systems_readable", "systems_total", "newest backups whole"),),
+    "morning.logs": (("log_owners_quiet", "log_owners", "logs without an error"),),
 }
 """Item -> pairs of facts (so many of so many) that its headline tells, added up over all systems.
 
@@ -31,11 +40,32 @@ One name twice is a fact that is such a pair by itself: ``2 of 2``.
 _PAIR = re.compile(r"(\d+) of (\d+)")
 
 SHARES: Mapping[str, Sequence[Sequence[str]]] = {
-    "morning.utilization": (("cpu_percent", "CPU"), ("memory_percent", "memory")),
+    "morning.utilization": (("cpu_percent", "CPU"), ("memory_percent", "memory"), ("fullest_percent", "fullest disk")),
 }
 """Item -> facts in percent, of which the highest of all systems is told."""
 
-ANSWERS = ("k8s.api", "postgres.reachable")
+LEAST: Mapping[str, Sequence[Sequence[str]]] = {
+    "morning.certificates": (("days_to_expiry", "the first expires in %s days"),),
+}
+"""Item -> facts of which the smallest of all systems is told."""
+
+MOST: Mapping[str, Sequence[Sequence[str]]] = {
+    "morning.dashboard": (("targets_new", "%s targets not asked yet"), ("fed_s", "fed %s s ago")),
+    "morning.logs": (("newest_document_s", "newest document %s s old"),),
+}
+"""Item -> facts of which the largest of all systems is told."""
+
+ANSWERS = (
+    "compose.engine",
+    "elasticsearch.reachable",
+    "grafana.reachable",
+    "k8s.api",
+    "mongodb.reachable",
+    "postgres.reachable",
+    "redis.reachable",
+    "metrics.reachable",
+    "alerts.reachable",
+)
 """Checks whose finding means that a whole system does not answer."""
 
 
@@ -105,7 +135,40 @@ def _told(item: str, facts: Sequence[Mapping[str, Any]]) -> list[str]:
         ]
         if shares:
             told.append("%s %s %%" % (words, number(max(shares))))
-    return told
+    for key, words in LEAST.get(item, ()):
+        values = [
+            one[key] for one in facts if isinstance(one.get(key), (int, float)) and not isinstance(one[key], bool)
+        ]
+        if values:
+            told.append(words % number(min(values)))
+    for key, words in MOST.get(item, ()):
+        values = [
+            one[key] for one in facts if isinstance(one.get(key), (int, float)) and not isinstance(one[key], bool)
+        ]
+        if values:
+            told.append(words % number(round(max(values))))
+    return told + (_overnight(facts) if item == "morning.alerts" else _lost(facts) if item == "morning.backups" else [])
+
+
+def _overnight(facts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """``3 firing, 11 came and went (2 flapping)``."""
+
+    def told(key: str) -> int | None:
+        known = [one[key] for one in facts if isinstance(one.get(key), int) and not isinstance(one[key], bool)]
+        return sum(known) if known else None
+
+    firing, gone, flapping = told("alerts_firing"), told("alerts_came_and_went"), told("alerts_flapping")
+    words = ["%d firing" % firing] if firing is not None else []
+    if gone is not None:
+        words.append("%d came and went" % gone + (" (%d flapping)" % flapping if flapping else ""))
+    return [", ".join(words)] if words else []
+
+
+def _lost(facts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How much would be lost, if it were lost now. Told where it is known of every place of backups."""
+    places = [one for one in facts if one.get("systems_total") and "exposure_s" in one]
+    ages = [one["exposure_s"] for one in places if isinstance(one["exposure_s"], (int, float))]
+    return ["at most %s to lose" % duration(max(ages))] if ages and len(ages) == len(places) else []
 
 
 def _answering(looks: Sequence[Look]) -> str:

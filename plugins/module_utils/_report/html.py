@@ -8,6 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import spark
+from .delta_view import (
+    acknowledged_lines,
+    acknowledged_text,
+    ended_lines,
+    label,
+    order,
+    resolved_lines,
+    story,
+    tally_text,
+)
 from .evidence import flat, value_line
 from .graph import HEIGHT, WIDTH, layout
 from .terminal import seen, victims
@@ -42,6 +53,9 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
             item_of.setdefault(name, []).append(numbers[item["id"]])
     findings = {one["fingerprint"]: one for one in report["findings"]}
     shown = {one["fingerprint"]: _finding(one, nodes, item_of) for one in report["findings"]}
+    for name, points in report["trends"]["findings"].items():
+        if name in shown:
+            shown[name]["spark"] = spark.line(points, shown[name]["target"])
     causes = {one["fingerprint"]: one for one in report["causes"]}
     symptoms = {name for cause in report["causes"] for name in cause["explains"]}
     cards = []
@@ -51,7 +65,10 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
             card["explains"] = [shown[one] for one in cause["explains"] if one in shown] if cause else []
             card["victims"] = clean(victims(cause, findings)) if cause else ""
             card["ties"] = [shown[one] for one in cause["tied_with"] if one in shown] if cause else []
+            card["label"] = "ACKED" if card["acknowledged"] else label(card, bool(cause))
             cards.append(card)
+    if report["delta"]:
+        cards.sort(key=lambda card: (bool(card["acknowledged"]), order(card, bool(card["explains"]))))
     graph = layout(report["services"])
     cause_nodes = {nodes[name] for name in causes if name in nodes}
     for node in graph["nodes"]:
@@ -65,9 +82,21 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
         "numbers": numbers,
         "cards": cards,
         "total": len(shown),
+        "changed": tally_text(report)[:1].upper() + tally_text(report)[1:],
+        "acknowledged": acknowledged_lines(report),
+        "resolved": resolved_lines(report),
+        "ended": ended_lines(report),
         "statuses": [(word, report["summary"][word]) for word in STATUSES],
         "systems": sorted({card["system"] for card in shown.values()}),
         "services": sorted(set(nodes.values())),
+        "trends": [
+            {"name": name, "lines": lines}
+            for name in dict.fromkeys(system["name"] for system in report["systems"])
+            for lines in [spark.of_system(report["trends"], name)]
+            if lines
+        ],
+        "spark_width": spark.WIDTH,
+        "spark_height": spark.HEIGHT,
         "recorded": [system for system in report["systems"] if system["mode"] == "recorded"],
         "graph": graph,
         "node_width": WIDTH,
@@ -87,11 +116,15 @@ def _finding(one: Mapping[str, Any], nodes: Mapping[str, str], item_of: Mapping[
         "system": one["object"].split("/", 1)[0],
         "service": service,
         "measured": value_line(one),
+        "story": story(one),
+        "label": label(one, False),
+        "acknowledged_text": acknowledged_text(one["acknowledged"]) if one["acknowledged"] else "",
         "lines": evidence,
         "items": item_of.get(name, []),
         "words": " ".join([title, one["check"], one["object"], service, *(text for _key, text in evidence)]).lower()[
             :2000
         ],
+        "spark": None,
         "explains": [],
         "ties": [],
     }

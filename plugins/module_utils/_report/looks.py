@@ -53,10 +53,21 @@ class Capability:
 CAPABILITIES: tuple[Capability, ...] = (
     Capability("clusters", "k8s_health", "k8s", "Kubernetes cluster"),
     Capability("databases", "postgres_health", "postgres", "PostgreSQL server", engine="postgres"),
+    Capability("databases", "redis_health", "redis", "Redis server", engine="redis"),
+    Capability("databases", "mongodb_health", "mongodb", "MongoDB server", engine="mongodb"),
     Capability("endpoints", "endpoint_health", "endpoint", "set of endpoints"),
+    Capability("certificates", "certificate_health", "certificate", "set of certificates"),
+    Capability("hosts", "host_health", "host", "host"),
+    Capability("compose_projects", "compose_health", "compose", "Compose project"),
+    Capability("metrics", "metrics_health", "metrics", "Prometheus"),
+    Capability("alerts", "alerts_info", "alerts", "Alertmanager"),
+    Capability("dashboards", "grafana_health", "grafana", "Grafana"),
+    Capability("log_stores", "elasticsearch_health", "elasticsearch", "Elasticsearch"),
+    Capability("logs", "log_health", "logs", "set of logs"),
+    Capability("backups", "backup_health", "backup", "place of backups"),
 )
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(one.group for one in CAPABILITIES))
-WITHOUT_MODULE = ("hosts",)
+WITHOUT_MODULE: tuple[str, ...] = ()
 """Groups of the inventory that the runbook speaks of and that nothing here looks at yet: said in the coverage."""
 
 
@@ -69,6 +80,7 @@ class Look:
     :ivar component: node of the dependency map that the system is a part of (`nexuscos_system`).
     :ivar location: cluster that a set of endpoints leads into (`nexuscos_cluster`), or the cluster itself.
     :ivar standbys: names of the standbys that a primary expects.
+    :ivar needs: what the system runs on or needs (`nexuscos_depends_on`): systems of the catalogue, or ``host/<name>``.
     :ivar services: endpoint name -> service of the catalogue.
     """
 
@@ -83,6 +95,7 @@ class Look:
     component: str | None = None
     location: str | None = None
     standbys: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     services: dict[str, str] = field(default_factory=dict)
 
     @property

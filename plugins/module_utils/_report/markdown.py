@@ -9,6 +9,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .delta_view import (
+    acknowledged_lines,
+    acknowledged_text,
+    ended_lines,
+    history_text,
+    label,
+    order,
+    resolved_lines,
+    story,
+    tally_text,
+)
 from .evidence import telling, value_line
 from .terminal import seen
 from .text import clean, duration, listed, plural, when
@@ -21,6 +32,7 @@ _MARK = {
     "critical": "🔴 critical",
     "unknown": "🟣 unknown",
     "not covered": "⚪ not covered",
+    "manual": "✍ manual",
 }
 
 
@@ -57,6 +69,7 @@ def render(report: Mapping[str, Any]) -> str:
             duration(float(run["duration_seconds"])),
         ),
         "",
+        *_changed(report),
         *_recorded(report),
         "| | Item | Status | |",
         "|---:|---|---|---|",
@@ -66,7 +79,20 @@ def render(report: Mapping[str, Any]) -> str:
             "| %d | %s | %s | %s |" % (place, escape(item["title"]), _MARK[item["status"]], escape(item["headline"]))
         )
     lines += ["", "## Findings", "", *_findings(report), *_coverage(report)]
+    if history_text(report):
+        lines += ["", "History of runs: %s" % escape(history_text(report))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _changed(report: Mapping[str, Any]) -> list[str]:
+    """What changed since the last run, what is acknowledged, and what is gone."""
+    lines = [escape(tally_text(report))[:1].upper() + escape(tally_text(report))[1:] + "."] if report["delta"] else []
+    lines += ["- acknowledged: %s" % escape(text) for text in acknowledged_lines(report)]
+    lines += ["- resolved: %s" % escape(text) for text in resolved_lines(report)]
+    lines += ["- %s" % escape(text) for text in ended_lines(report)]
+    if report["delta"] and len(lines) > 1:
+        lines.insert(1, "")
+    return [*lines, ""] if lines else []
 
 
 def _counts(report: Mapping[str, Any]) -> str:
@@ -94,11 +120,15 @@ def _findings(report: Mapping[str, Any]) -> list[str]:
     causes = {one["fingerprint"]: one for one in report["causes"]}
     symptoms = {name for cause in report["causes"] for name in cause["explains"]}
     lines: list[str] = []
-    for one in report["findings"]:
-        if one["fingerprint"] in symptoms:
-            continue
+    first = [one for one in report["findings"] if one["fingerprint"] not in symptoms]
+    if report["delta"]:
+        first.sort(key=lambda one: (bool(one["acknowledged"]), order(one, one["fingerprint"] in causes)))
+    for one in first:
         cause = causes.get(one["fingerprint"])
-        lines += _one(one, "cause, " if cause else "")
+        words = [word for word in ("cause" if cause else "", label(one, False).lower()) if word]
+        if one["acknowledged"]:
+            words = ["acknowledged"]
+        lines += _one(one, ", ".join(words) + (", " if words else ""))
         if cause:
             lines += ["- explains %s:" % plural(len(cause["explains"]), "finding")]
             lines += [
@@ -116,6 +146,10 @@ def _one(one: Mapping[str, Any], label: str) -> list[str]:
     lines.append("- %s · %s" % (code(one["object"]), code(one["check"])))
     if one["recorded_at"]:
         lines.append("- recorded %s, not live" % when(one["recorded_at"]))
+    if story(one):
+        lines.append("- %s" % escape(story(one)))
+    if one["acknowledged"]:
+        lines.append("- acknowledged %s" % escape(acknowledged_text(one["acknowledged"])))
     if value_line(one):
         lines.append("- %s" % escape(value_line(one)))
     lines += ["- %s" % code(line) for line in telling(one, 4)]

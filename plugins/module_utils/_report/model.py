@@ -14,6 +14,8 @@ from .._core.causes import Causes, find_causes
 from .._core.check import Check
 from .._core.finding import OK, STATUSES, UNKNOWN, Finding, badness, fingerprint, sort_findings, worst
 from .._core.redact import redact
+from .common import find_common
+from .delta_view import complete, open_counts
 from .headline import headline, tally
 from .looks import OPTIONS, Look
 from .places import Map
@@ -21,6 +23,8 @@ from .text import clean, listed, plural
 
 SCHEMA = 1
 NOT_COVERED = "not covered"
+MANUAL = "manual"
+"""Status of an item that only a person can tick off."""
 OBSERVED = "run.observed"
 """The check that the report itself makes: did an observation come from every system?"""
 
@@ -51,15 +55,17 @@ def build(
     """
     services, systems = services or {}, systems or {}
     findings = _findings(looks)
-    where = Map(looks, services, checks)
+    where = Map(looks, services, checks, systems)
     causes = find_causes([where.mark(one) for one in findings], where.depends_on)
+    common = find_common(findings, causes, where.service, where.depends_on)
+    findings += [one.finding for one in common]
     for one in findings:
         one["caused_by"] = causes.caused_by.get(one["fingerprint"])
     explained = _explained(findings, causes)
     findings = _ordered(findings, explained, {one["fingerprint"]: where.mark(one).rank for one in findings})
     rows = _rows(looks, checks)
     by_item = _checks_by_item(items, checks)
-    return {
+    report: Report = {
         "schema": SCHEMA,
         "run": dict(run),
         "items": [_item(item, by_item[item.id], rows, findings, looks, causes, left_out) for item in items],
@@ -80,6 +86,7 @@ def build(
         "systems": [_system(look, findings, rows) for look in looks],
         "services": _services(findings, where, services, systems),
     }
+    return complete(report)
 
 
 def verdict(report: Report, fail_on: str) -> tuple[bool, str]:
@@ -91,7 +98,7 @@ def verdict(report: Report, fail_on: str) -> tuple[bool, str]:
     if wrong:
         reasons = ["%s: %s" % (system["name"], clean(system["error"]["text"])) for system in wrong]
         return True, "wrong options, whatever else was found: %s" % listed(reasons, 3)
-    counts = report["summary"]
+    counts, unseen = open_counts(report)
     limit = {
         "never": None,
         "unknown": ("critical", "unknown"),
@@ -101,7 +108,6 @@ def verdict(report: Report, fail_on: str) -> tuple[bool, str]:
     if limit is None:
         return False, ""
     found = [plural(counts[status], "%s finding" % status) for status in limit if counts[status]]
-    unseen = report["coverage"]["expected"] - report["coverage"]["seen"]
     if "unknown" in limit and unseen and not counts["unknown"]:
         found.append("%s not seen" % plural(unseen, "check"))
     return bool(found), "%s (nexuscos_fail_on: %s)" % (", ".join(found), fail_on) if found else ""
@@ -196,7 +202,7 @@ def _rows(looks: Sequence[Look], checks: Mapping[str, Check]) -> list[coverage.R
 
 
 def _checks_by_item(items: Sequence[Item], checks: Mapping[str, Check]) -> dict[str, list[str]]:
-    return {item.id: [check.id for check in checks.values() if item.id in check.items] for item in items}
+    return {item.id: [check.id for check in checks.values() if item.answered_by(check)] for item in items}
 
 
 def _item(
@@ -225,7 +231,9 @@ def _item(
         and any(row["module"] == look.capability.module and row["system"] == look.name for row in mine)
     ]
     line: dict[str, Any] = {"id": item.id, "title": item.title, "short": item.short, "runbook": item.runbook}
-    if not own:
+    if item.manual:
+        line.update(state="manual", status=MANUAL, headline="yours: no check can answer it")
+    elif not own:
         line.update(state="skipped", status=NOT_COVERED, headline="no check answers it yet: look yourself")
     elif not mine:
         reason = "left out of this run: %s" % listed(left_out) if left_out else "no system of the inventory answers it"
@@ -284,7 +292,7 @@ def _coverage(
     asked = {row["check"] for row in rows}
     missing = []
     for item in items:
-        if not asked & set(by_item[item.id]):
+        if not item.manual and not asked & set(by_item[item.id]):
             reason = "no system of this run answers it" if by_item[item.id] else "no check answers it yet"
             missing.append({"item": item.id, "short": item.short, "reason": reason})
     unseen = coverage.unseen(rows)

@@ -14,12 +14,25 @@ from .._core.check import Check
 from .looks import Look
 
 OUTAGES: tuple[str, ...] = (
-    "endpoint.reachable",
-    "endpoint.tls",
+    "certificate.chain",
+    "certificate.expiry",
+    "certificate.hostname",
+    "certificate.not_yet_valid",
+    "certificate.trust",
+    "compose.exited",
+    "compose.health",
+    "compose.oom_killed",
+    "compose.restarts",
+    "compose.service",
     "endpoint.answer",
-    "endpoint.status",
     "endpoint.content",
+    "endpoint.reachable",
+    "endpoint.status",
     "endpoint.steady",
+    "endpoint.tls",
+    "host.filesystem",
+    "host.inodes",
+    "host.read_only",
     "k8s.container_start",
     "k8s.crash_loop",
     "k8s.failed_mount",
@@ -33,8 +46,15 @@ OUTAGES: tuple[str, ...] = (
     "k8s.service_endpoints",
     "k8s.service_port",
     "k8s.unschedulable",
+    "metrics.reachable",
+    "mongodb.primary",
+    "mongodb.reachable",
     "postgres.connections",
     "postgres.reachable",
+    "redis.clients",
+    "redis.cluster_slots",
+    "redis.reachable",
+    "redis.role",
 )
 """Checks whose critical finding takes a component away from those that need it.
 
@@ -42,7 +62,15 @@ Not here: what is bad for the component alone (bloat, a stuck rollout beside hea
 """
 
 SYMPTOMS: tuple[str, ...] = (
+    "alerts.firing",
+    "alerts.flapping",
+    "alerts.pipeline",
+    "certificate.reachable",
+    "compose.exited",
+    "compose.health",
+    "compose.restarts",
     "endpoint.*",
+    "grafana.datasource",
     "k8s.crash_loop",
     "k8s.init_stuck",
     "k8s.liveness",
@@ -50,6 +78,18 @@ SYMPTOMS: tuple[str, ...] = (
     "k8s.rollout",
     "k8s.service_endpoints",
     "k8s.statefulset_wedged",
+    "logs.errors",
+    "logs.new_template",
+    "logs.rising",
+    "metrics.error_rate",
+    "metrics.floor",
+    "metrics.latency",
+    "metrics.objective",
+    "metrics.service_up",
+    "mongodb.member",
+    "mongodb.primary",
+    "mongodb.replication_lag",
+    "postgres.reachable",
     "postgres.receiver",
     "postgres.replication_lag",
     "postgres.replication_lag_bytes",
@@ -57,13 +97,25 @@ SYMPTOMS: tuple[str, ...] = (
     "postgres.slot_retention",
     "postgres.standby",
     "postgres.standby_reply",
+    "redis.reachable",
+    "redis.replicas",
+    "redis.replication_lag",
+    "redis.replication_lag_bytes",
+    "redis.replication_link",
+    "redis.sentinel",
+    "redis.sentinel_primary",
+    "redis.sentinel_quorum",
 )
 """Checks that may be asking about the effect of something else that is broken.
 
 Not here: what nobody else can cause (an image that cannot be pulled, a Secret that is missing, no room on any node).
 """
 
+HOST = "host/%s"
+"""Name of a host on the dependency map."""
+
 _OUTSIDE = 100
+_SEEN_FROM_OUTSIDE = ("certificate.", "endpoint.", "metrics.", "alerts.", "logs.")
 # Objects that belong to a service although they carry more than its name: auth-service-hpa, auth-service-tls.
 _COMPANIONS = {
     "HorizontalPodAutoscaler",
@@ -84,9 +136,15 @@ def matches(check: str, patterns: Iterable[str]) -> bool:
 class Map:
     """The dependency map of the inventory, with the systems that were looked at."""
 
-    def __init__(self, looks: Sequence[Look], services: Mapping[str, Any], checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        looks: Sequence[Look],
+        services: Mapping[str, Any],
+        checks: Mapping[str, Check],
+        systems: Mapping[str, Any] | None = None,
+    ) -> None:
         self.checks = checks
-        self.looks = {look.name: look for look in looks}
+        self.looks = {(look.name, look.capability.system): look for look in looks}
         self.standbys = _standbys(looks)
         self.namespaces = {
             str(name): str(one.get("namespace") or "") for name, one in services.items() if isinstance(one, Mapping)
@@ -95,10 +153,31 @@ class Map:
         for name, one in services.items():
             needs = one.get("depends_on") if isinstance(one, Mapping) else None
             self.depends_on[str(name)] = [str(need) for need in needs] if isinstance(needs, (list, tuple)) else []
+            if _forwards_to_all(one):
+                self.depends_on[str(name)] += [other for other in self.namespaces if other != str(name)]
+        self._add_systems(looks, systems)
         for name in self.standbys:
-            component = self.looks[name].component
+            look = self.looks.get((name, "postgres")) or self.looks.get((name, "redis"))
+            component = look.component if look else None
             if component:
                 self.depends_on["%s/%s" % (component, name)] = [component]
+
+    def _add_systems(self, looks: Sequence[Look], systems: Mapping[str, Any] | None) -> None:
+        """What systems need: by the catalogue, and by what the inventory says about the single ones."""
+        for name, one in (systems or {}).items():
+            needs = one.get("depends_on") if isinstance(one, Mapping) else None
+            if isinstance(needs, (list, tuple)):
+                self.depends_on.setdefault(str(name), []).extend(str(need) for need in needs)
+        for look in looks:
+            own = self._component(look)
+            if own is not None:
+                known = self.depends_on.setdefault(own, [])
+                known.extend(need for need in look.needs if need != own and need not in known)
+
+    @staticmethod
+    def _component(look: Look) -> str | None:
+        """The node of the map that a looked-at system is: what the inventory calls it, or its host."""
+        return HOST % look.name if look.capability.group == "hosts" else look.component
 
     def mark(self, finding: Mapping[str, Any]) -> Mark:
         """What cause-finding needs to know about a finding."""
@@ -111,8 +190,8 @@ class Map:
             component=component,
             status=str(finding["status"]),
             # What is seen from outside is further from a cause than what the system says about itself.
-            rank=rank + _OUTSIDE if check.startswith("endpoint.") else rank,
-            outage=matches(check, OUTAGES),
+            rank=rank + _OUTSIDE if check.startswith(_SEEN_FROM_OUTSIDE) else rank,
+            outage=matches(check, OUTAGES) and not _still_valid(finding),
             symptom=matches(check, SYMPTOMS),
             location=location,
             anywhere=anywhere,
@@ -127,8 +206,8 @@ class Map:
 
     def _place(self, finding: Mapping[str, Any]) -> tuple[str | None, str | None, bool]:
         parts = str(finding["object"]).split("/")
-        look = self.looks.get(parts[0])
         system = str(finding["check"]).split(".", 1)[0]
+        look = self.looks.get((parts[0], system))
         if system == "k8s":
             return self._workload(parts), parts[0], False
         if system == "endpoint":
@@ -137,6 +216,12 @@ class Map:
             told = evidence.get("service") if isinstance(evidence, Mapping) else None
             known = (look.services.get(name) if look else None) or str(told or name)
             return (known if known in self.namespaces else None), (look.location if look else None), False
+        told = finding.get("evidence")
+        service = str(told.get("service") or "") if isinstance(told, Mapping) else ""
+        if service in self.namespaces:
+            return service, (look.location if look else None), False
+        if look is not None and look.capability.group == "hosts":
+            return HOST % look.name, None, True
         if look is None or not look.component:
             return None, None, True
         # A standby that is absent on the primary belongs to the standby.
@@ -155,13 +240,25 @@ class Map:
         return max(found, key=len) if found else None
 
 
+def _still_valid(finding: Mapping[str, Any]) -> bool:
+    """A certificate that is about to expire takes nothing away yet, however critical that is."""
+    value = finding.get("value")
+    return finding["check"] == "certificate.expiry" and isinstance(value, (int, float)) and value > 0
+
+
+def _forwards_to_all(service: Any) -> bool:
+    """A gateway, which needs every service: the catalogue says so with ``external: [all services]``."""
+    external = service.get("external") if isinstance(service, Mapping) else None
+    return isinstance(external, (list, tuple)) and any(str(one).lower() == "all services" for one in external)
+
+
 def _standbys(looks: Sequence[Look]) -> set[str]:
     """Servers that nothing but readers miss: named by a primary, or saying so themselves."""
     expected = {name for look in looks for name in look.standbys}
     found = set()
     for look in looks:
-        if look.capability.group == "databases" and not look.standbys:
+        if look.capability.system in ("postgres", "redis") and not look.standbys:
             role = str(look.facts.get("role") or "")
-            if look.name in expected or role == "standby":
+            if look.name in expected or role in ("standby", "replica"):
                 found.add(look.name)
     return found

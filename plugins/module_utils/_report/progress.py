@@ -58,7 +58,7 @@ class Progress:
         """A line for each item, and one for what is still being looked at."""
         out = []
         for place, item in enumerate(self.items, 1):
-            own = [check for check in self.checks.values() if item.id in check.items]
+            own = [check for check in self.checks.values() if item.answered_by(check)]
             systems = {check.system for check in own}
             open_looks = [name for (name, _module), system in self.waiting.items() if system in systems]
             seen = [word for check in own for word in self._rows.get(check.id, ())]

@@ -61,6 +61,21 @@ def write(folder: str, procedure: str, name: str, files: Mapping[str, str], keep
     return final
 
 
+def replace(path: str, text: str) -> None:
+    """Put one file in place of an older one, in one step: a reader sees the old text or the new one.
+
+    :raises StoreError: no permission, full disk, no such folder.
+    """
+    temporary = "%s.%d.writing" % (path, os.getpid())
+    try:
+        _write_file(temporary, text)
+        os.replace(temporary, path)
+    except OSError as error:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise StoreError("cannot write %s: %s" % (path, error.strerror or error)) from error
+
+
 def _write_file(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8", errors="replace") as stream:
         stream.write(text)

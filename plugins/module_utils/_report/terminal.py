@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from .._history.delta import BETTER, UNCHANGED
+from . import delta_view
 from .evidence import telling
 from .text import clean, cut, duration, listed, number, pad, plural, when, width, wrap
 
@@ -18,7 +20,16 @@ SCREEN = 44
 
 _INDENT = " " * 10
 _LABEL = 10
-_COLOUR = {"ok": "green", "warning": "yellow", "critical": "red", "unknown": "purple", "not covered": "dark gray"}
+_COLOUR = {
+    "ok": "green",
+    "warning": "yellow",
+    "critical": "red",
+    "unknown": "purple",
+    "not covered": "dark gray",
+    "manual": "blue",
+}
+
+_LABELS = {"CAUSE": "bright red", "NEW": "bright yellow", "WORSE": "bright red", "BETTER": "green"}
 
 Paint = Callable[[str, str], str]
 """Takes a text and the name of a colour as ansible.utils.color has them."""
@@ -40,12 +51,17 @@ def render(
     """
     columns = max(60, min(columns, 140))
     top = [*header(report, paint, columns), "", *items(report, paint, columns)]
-    bottom = [*_coverage(report, paint, columns, verbose), *_recorded(report, paint, columns)]
+    changed = _changed(report, paint, columns, verbose)
+    bottom = [
+        *_coverage(report, paint, columns, verbose),
+        *_recorded(report, paint, columns),
+        *_history(report, paint, columns),
+    ]
     if path:
         bottom.append("%s%s" % (pad("report", _LABEL), path))
-    room = None if verbose else max(SCREEN - len(top) - len(bottom) - 2, 8)
+    room = None if verbose else max(SCREEN - len(top) - len(changed) - len(bottom) - 2, 8)
     middle = _findings(report, paint, columns, room)
-    lines = [*top, "", *middle]
+    lines = [*top, "", *middle, *changed]
     if bottom:
         lines += ["", *bottom]
     return "\n".join(lines)
@@ -108,6 +124,13 @@ def _findings(report: Mapping[str, Any], paint: Paint, columns: int, room: int |
     causes = {one["fingerprint"]: one for one in report["causes"]}
     symptoms = {name for cause in report["causes"] for name in cause["explains"]}
     first = [one for one in report["findings"] if one["fingerprint"] not in symptoms]
+    if room is not None:
+        # Who acknowledged it has read it; it has a line further down.
+        first = [one for one in first if not one.get("acknowledged")]
+    if report.get("delta"):
+        first.sort(key=lambda one: delta_view.order(one, one["fingerprint"] in causes))
+    if not first and report["findings"]:
+        return [paint("Nothing is wrong that is not acknowledged.", "green")]
     if not first:
         if report["coverage"]["expected"]:
             return [paint("Nothing is wrong among what was seen.", "green")]
@@ -124,6 +147,9 @@ def _findings(report: Mapping[str, Any], paint: Paint, columns: int, room: int |
             block = _many(group, paint, columns)
         else:
             block = _block(one, paint, columns, room is None, [])
+        if room is not None and one.get("delta") in (UNCHANGED, BETTER) and cause is None:
+            # What was there yesterday is told shortly, so that there is room for what is new.
+            block = block[:3] if one["status"] == "critical" or one.get("recorded_at") else block[:1]
         blocks.append((block, group))
     return _fit(blocks, paint, room)
 
@@ -167,7 +193,8 @@ def _groups(
     groups: dict[Any, list[Mapping[str, Any]]] = {}
     for one in findings:
         alone = not fold or one["fingerprint"] in causes
-        key = one["fingerprint"] if alone else (one["check"], one["status"], one["object"].split("/", 1)[0])
+        kind = (one["check"], one["status"], one["object"].split("/", 1)[0], one.get("delta"))
+        key = one["fingerprint"] if alone else kind
         groups.setdefault(key, []).append(one)
     out: list[list[Mapping[str, Any]]] = []
     for group in groups.values():
@@ -179,7 +206,7 @@ def _line(one: Mapping[str, Any], paint: Paint, columns: int, before: str = "", 
     text = cut(clean(one["title"]), columns - _LABEL - 12 - len(before))
     mark = "recorded " if one.get("recorded_at") and not label else ""
     return "%s%s %s%s" % (
-        paint(pad(label or mark, _LABEL), "bright red" if label else "dark gray"),
+        paint(pad(label or mark, _LABEL), _LABELS.get(label, "dark gray")),
         status(one["status"], paint),
         before,
         text,
@@ -187,11 +214,19 @@ def _line(one: Mapping[str, Any], paint: Paint, columns: int, before: str = "", 
 
 
 def _block(one: Mapping[str, Any], paint: Paint, columns: int, verbose: bool, explains: Sequence[str]) -> list[str]:
-    lines = [_line(one, paint, columns, label="CAUSE" if explains else "")]
+    mark = "ACKED" if one.get("acknowledged") else delta_view.label(one, bool(explains))
+    lines = [_line(one, paint, columns, label=mark)]
     where = "%s · %s" % (clean(one["object"]), one["check"])
     if one.get("recorded_at"):
         where += " · recorded %s" % when(one["recorded_at"])
-    lines.append(paint("%s%s" % (_INDENT, cut(where, columns - _LABEL)), "dark gray"))
+    if one.get("acknowledged"):
+        explains = [*explains, cut("acknowledged %s" % delta_view.acknowledged_text(one["acknowledged"]), columns - 10)]
+    # The beginning of the fingerprint is what an acknowledgement wants.
+    name = " · #%s" % one["fingerprint"][:12]
+    lines.append(paint("%s%s%s" % (_INDENT, cut(where, columns - _LABEL - len(name)), name), "dark gray"))
+    told = delta_view.story(one)
+    if told:
+        lines.append(paint(_INDENT + cut(told, columns - _LABEL), "dark gray"))
     lines += [_INDENT + line for line in explains]
     lines += [_INDENT + cut(line, columns - _LABEL) for line in telling(one, None if verbose else 2)]
     if one["remedy"]:
@@ -204,10 +239,11 @@ def _many(group: Sequence[Mapping[str, Any]], paint: Paint, columns: int) -> lis
     one = group[0]
     target = one["object"].split("/", 1)[0]
     names = listed((clean(each["object"].split("/", 1)[-1]) for each in group), 3)
+    mark = delta_view.label(one, False) or ("recorded " if one.get("recorded_at") else "")
     lines = [
         "%s%s %s"
         % (
-            pad("recorded " if one.get("recorded_at") else "", _LABEL),
+            paint(pad(mark, _LABEL), _LABELS.get(mark, "dark gray")),
             status(one["status"], paint),
             cut("%d× %s on %s: %s" % (len(group), one["check"], clean(target), names), columns - _LABEL - 12),
         ),
@@ -270,6 +306,27 @@ def _recorded(report: Mapping[str, Any], paint: Paint, columns: int) -> list[str
         for date, names in sorted(dates.items())
     ]
     return _labelled("recorded", texts, columns, "yellow", paint)
+
+
+def _changed(report: Mapping[str, Any], paint: Paint, columns: int, verbose: bool) -> list[str]:
+    """What is acknowledged, and what is gone: a line or two each."""
+    lines: list[str] = []
+    acked, gone = delta_view.acknowledged_lines(report), delta_view.resolved_lines(report)
+    ended = delta_view.ended_lines(report)
+    if verbose:
+        lines += _labelled("acked", acked, columns, "dark gray", paint)
+        lines += _labelled("resolved", gone, columns, "green", paint)
+    else:
+        lines += _labelled("ACKED", ["; ".join(acked)] if acked else [], columns, "dark gray", paint)
+        told = ["%d: %s" % (len(gone), "; ".join(gone[:3]))] if gone else []
+        lines += _labelled("RESOLVED", told, columns, "green", paint)
+    lines += _labelled("", ended if verbose else ended[:3], columns, "yellow", paint)
+    tally = delta_view.tally_text(report)
+    return [*_labelled("since", [tally[6:]] if tally else [], columns, "dark gray", paint), *lines]
+
+
+def _history(report: Mapping[str, Any], paint: Paint, columns: int) -> list[str]:
+    return _labelled("history", [text for text in [delta_view.history_text(report)] if text], columns, "yellow", paint)
 
 
 def _labelled(label: str, texts: Sequence[str], columns: int, colour: str, paint: Paint) -> list[str]:

@@ -114,3 +114,14 @@ def when(iso: str | None) -> str:
     if at.tzinfo is not None:
         at = at.astimezone(datetime.timezone.utc)
     return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def moment_of(iso: Any) -> float | None:
+    """Seconds since 1970 of an ISO time; None where it is none."""
+    if not isinstance(iso, str) or not iso:
+        return None
+    try:
+        at = datetime.datetime.fromisoformat(iso.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (at if at.tzinfo is not None else at.replace(tzinfo=datetime.timezone.utc)).timestamp()

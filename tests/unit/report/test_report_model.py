@@ -149,6 +149,18 @@ def test_a_standby_that_says_so_itself_is_one() -> None:
     assert causes(made) == {}
 
 
+def test_a_dead_prometheus_explains_the_dashboards_and_the_alerts_that_live_on_it() -> None:
+    dead = finding("metrics.reachable", "mon1")
+    source, pipeline = finding("grafana.datasource", "grafana/Prometheus"), finding("alerts.pipeline", "mon1")
+    made = report(
+        look("mon1", "metrics", dead, component="prometheus"),
+        look("mon1", "alerts", pipeline, component="prometheus"),
+        look("grafana", "dashboards", source, component="grafana", needs=("prometheus",)),
+    )
+    assert causes(made) == {"mon1": "mon1", "grafana/Prometheus": "mon1"}
+    assert made["causes"][0]["fingerprint"] == dead["fingerprint"]
+
+
 def test_another_clusters_dead_service_explains_nothing_here() -> None:
     made = report(
         look("us-east-1", "clusters", workload("auth-service")),

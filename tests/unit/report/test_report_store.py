@@ -73,3 +73,13 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("", encoding="utf-8")
     with pytest.raises(store.StoreError, match="nexuscos_report_dir"):
         store.write(str(tmp_path / "reports"), "p", "2026-11-22T06-00-00Z", FILES)
+
+
+def test_a_file_is_replaced_in_one_step_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.prom"
+    store.replace(str(path), "old 1\n")
+    store.replace(str(path), "new 1\n")
+    assert path.read_text(encoding="utf-8") == "new 1\n"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(store.StoreError, match="cannot write"):
+        store.replace(str(tmp_path / "no" / "such.prom"), "x 1\n")

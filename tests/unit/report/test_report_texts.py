@@ -254,7 +254,7 @@ def _result(made: Any) -> dict[str, Any]:
 
 def test_the_checklist_fills() -> None:
     progress = Progress(
-        MORNING, BY_ID, {"us-east-1": ["clusters"], "db1": ["databases"], "r": ["databases"]}, {"r": "redis"}
+        MORNING, BY_ID, {"us-east-1": ["clusters"], "db1": ["databases"], "r": ["databases"]}, {"r": "cassandra"}
     )
     lines = progress.lines(terminal.plain, 100)
     assert lines[2] == " 3 Services                        …           waiting for us-east-1"

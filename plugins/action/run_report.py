@@ -21,11 +21,25 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.color import ANSIBLE_COLOR, stringc
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_ID
-from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES
+from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES, title_of
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.observe import now_iso
-from ansible_collections.nexuscos.ops.plugins.module_utils._report import html, markdown, store, terminal
+from ansible_collections.nexuscos.ops.plugins.module_utils._history.keep import Keeper
+from ansible_collections.nexuscos.ops.plugins.module_utils._report import (
+    changes,
+    handoff,
+    html,
+    junit,
+    markdown,
+    prometheus,
+    store,
+    terminal,
+)
+from ansible_collections.nexuscos.ops.plugins.module_utils._report import (
+    day as day_facts,
+)
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import (
     GROUPS,
+    MISSING,
     OPTIONS,
     WITHOUT_MODULE,
     Look,
@@ -35,6 +49,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import 
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.model import FAIL_ON, build, verdict
 from ansible_collections.nexuscos.ops.plugins.module_utils._version import VERSION
 
+_EVENING = "daily_end_of_day"
 _TEMPLATE = Path(__file__).parents[2] / "roles" / "report" / "templates" / "report.html.j2"
 
 
@@ -55,6 +70,13 @@ class ActionModule(ActionBase):
                 "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "critical"},
                 "dir": {"type": "str", "default": "reports"},
                 "keep": {"type": "int", "default": 0},
+                "textfile": {"type": "str", "default": ""},
+                "history_url": {"type": "str", "default": "", "no_log": True},
+                "history_keep_runs": {"type": "int", "default": 400},
+                "history_keep_days": {"type": "int", "default": 400},
+                "tell": {"type": "str", "choices": ["all", "changes"], "default": "all"},
+                "maintenance": {"type": "list", "elements": "raw", "default": []},
+                "handoff_note": {"type": "str", "default": ""},
                 "platform": {"type": "str", "default": ""},
                 "services": {"type": "dict", "default": {}},
                 "systems": {"type": "dict", "default": {}},
@@ -71,10 +93,15 @@ class ActionModule(ActionBase):
             left_out=left_out,
             no_module=no_module,
         )
+        history = Keeper(given["history_url"], given["dir"], not self._task.check_mode)
+        history.consult(report, now_iso())
+        day = _day(report, history, given) if given["procedure"] == _EVENING else None
+        history.record(report, given["history_keep_runs"], given["history_keep_days"], now_iso())
         folder, problem = "", ""
         if not self._task.check_mode:
-            folder, problem = _write(report, given)
-        self._tell(report, folder)
+            folder, problem = _write(report, given, day)
+            self._textfile(report, given["textfile"])
+        self._tell(report, folder, given["tell"] == "changes")
         failed, reason = verdict(report, given["fail_on"])
         if problem:
             failed, reason = True, problem
@@ -86,6 +113,10 @@ class ActionModule(ActionBase):
             "warning": report["summary"]["warning"],
             "unknown": report["summary"]["unknown"],
             "seen_percent": cover["share"],
+            "acknowledged": sum(1 for one in report["findings"] if one["acknowledged"]),
+            "new": report["delta"]["new"] if report["delta"] else None,
+            "resolved": len(report["delta"]["resolved"]) if report["delta"] else None,
+            "run": report["run"]["id"],
             "report": folder,
         }
         return {
@@ -101,6 +132,8 @@ class ActionModule(ActionBase):
                 {key: item[key] for key in ("id", "state", "status", "headline")} for item in report["items"]
             ],
             "coverage": {key: cover[key] for key in ("seen", "expected", "share", "items_covered", "items_total")},
+            "delta": report["delta"],
+            "history": report["history"],
             # Shown by AWX as artifacts of the job, and handed on to the next node of a workflow.
             "ansible_stats": {
                 "data": {"nexuscos_%s" % given["procedure"]: facts},
@@ -109,29 +142,58 @@ class ActionModule(ActionBase):
             },
         }
 
-    def _tell(self, report: Mapping[str, Any], folder: str) -> None:
+    def _textfile(self, report: Mapping[str, Any], path: str) -> None:
+        """The numbers where the node exporter's textfile collector finds them. It never fails a run."""
+        if not path:
+            return
+        try:
+            store.replace(os.path.abspath(os.path.expanduser(path)), prometheus.render(report))
+        except store.StoreError as error:
+            self._display.warning(str(error))
+
+    def _tell(self, report: Mapping[str, Any], folder: str, only_changes: bool) -> None:
         """Print the report. It goes through Ansible's display, so that it comes out the same below every callback."""
         verbose = self._display.verbosity > 0
         path = os.path.join(_short(folder), "report.html") if folder else ""
         columns = min(self._display.columns, 120) if sys.stdout.isatty() else terminal.COLUMNS
-        text = terminal.render(report, terminal.plain, columns, verbose, path)
+
+        def text(paint: terminal.Paint) -> str:
+            if only_changes:
+                return changes.render(report, paint, columns)
+            return "\n%s\n" % terminal.render(report, paint, columns, verbose, path)
+
         if ANSIBLE_COLOR:
-            self._display.display("\n%s\n" % terminal.render(report, _paint, columns, verbose, path), screen_only=True)
-            self._display.display("\n%s\n" % text, log_only=True)
+            self._display.display(text(_paint), screen_only=True)
+            self._display.display(text(terminal.plain), log_only=True)
         else:
-            self._display.display("\n%s\n" % text)
+            self._display.display(text(terminal.plain))
 
 
 def _paint(text: str, colour: str) -> str:
     return str(stringc(text, colour))
 
 
-def _write(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, str]:
+def _day(report: dict[str, Any], history: Keeper, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Gather the day that ends, and let the lines of its checklist tell it."""
+    run = report["run"]
+    reports = history.since(str(run["platform"]), str(run["started"])[:10])
+    found = day_facts.gather(reports, report, _plain(given["maintenance"]), time.time(), given["handoff_note"])
+    told = day_facts.headlines(found)
+    for item in report["items"]:
+        item["headline"] = told.get(item["id"], item["headline"])
+    return found
+
+
+def _write(report: Mapping[str, Any], given: Mapping[str, Any], day: dict[str, Any] | None) -> tuple[str, str]:
     files = {
         "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
         "report.md": markdown.render(report),
         "report.html": html.render(report, _TEMPLATE.read_text(encoding="utf-8")),
+        "report.junit.xml": junit.render(report),
+        "report.prom": prometheus.render(report),
     }
+    if day is not None:
+        files["handoff.md"] = handoff.render(report, day)
     folder = os.path.abspath(os.path.expanduser(given["dir"]))
     try:
         store.write(folder, given["procedure"], store.stamp(report["run"]["started"]), files, given["keep"])
@@ -161,16 +223,25 @@ def _gather(task_vars: Mapping[str, Any]) -> tuple[list[Look], list[str], dict[s
             no_module[str(host)] = "; ".join(missing)
         for capability in found:
             look = Look(name=str(host), capability=capability)
-            _describe(look, variables)
+            _describe(look, variables, in_cluster="clusters" in own)
             observation, trouble = raw.get(capability.variable), raw.get("__nexuscos_failed")
             read_result(look, _plain(trouble if observation is None and trouble is not None else observation))
+            unrecorded = _plain(raw.get("nexuscos_not_recorded") or {})
+            if capability.module in unrecorded:
+                look.error = (MISSING, "not in the bundle: %s" % unrecorded[capability.module])
             looks.append(look)
     return looks, [str(host) for host in hosts if host not in in_play], no_module
 
 
-def _describe(look: Look, variables: Any) -> None:
+def _describe(look: Look, variables: Any, in_cluster: bool) -> None:
     """What the inventory says about a system. A variable that cannot be templated is a wrong option."""
-    names = ("nexuscos_system", "nexuscos_cluster", "nexuscos_expected_standbys", "nexuscos_endpoints")
+    names = (
+        "nexuscos_system",
+        "nexuscos_cluster",
+        "nexuscos_depends_on",
+        "nexuscos_expected_standbys",
+        "nexuscos_endpoints",
+    )
     values: dict[str, Any] = {}
     for name in names:
         try:
@@ -182,12 +253,10 @@ def _describe(look: Look, variables: Any) -> None:
     if values.get("nexuscos_system") and group != "clusters":
         look.component = str(values["nexuscos_system"])
     look.location = (
-        look.name
-        if group == "clusters"
-        else str(values["nexuscos_cluster"])
-        if values.get("nexuscos_cluster")
-        else None
+        look.name if in_cluster else str(values["nexuscos_cluster"]) if values.get("nexuscos_cluster") else None
     )
+    if isinstance(values.get("nexuscos_depends_on"), list):
+        look.needs = tuple(str(one) for one in values["nexuscos_depends_on"])
     if group == "databases" and isinstance(values.get("nexuscos_expected_standbys"), list):
         look.standbys = tuple(str(one) for one in values["nexuscos_expected_standbys"])
     if group == "endpoints" and isinstance(values.get("nexuscos_endpoints"), list):
@@ -215,7 +284,7 @@ def _run(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     procedure = given["procedure"]
     return {
         "procedure": procedure,
-        "title": procedure.rsplit("_", 1)[-1],
+        "title": title_of(procedure),
         "id": str(began.get("id") or "%s-%s" % (procedure, store.stamp(started))),
         "platform": given["platform"] or "platform",
         "started": started,

@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""alerts_info, in Ansible's own process where it is the same."""
+
+from __future__ import annotations
+
+from ansible_collections.nexuscos.ops.plugins.modules import alerts_info
+from ansible_collections.nexuscos.ops.plugins.plugin_utils.local_look import LocalLook
+
+
+class ActionModule(LocalLook):
+    """See plugins/modules/alerts_info.py for the documentation."""
+
+    MODULE = alerts_info

@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""k8s_health, in Ansible's own process where it is the same."""
+
+from __future__ import annotations
+
+from ansible_collections.nexuscos.ops.plugins.modules import k8s_health
+from ansible_collections.nexuscos.ops.plugins.plugin_utils.local_look import LocalLook
+
+
+class ActionModule(LocalLook):
+    """See plugins/modules/k8s_health.py for the documentation."""
+
+    MODULE = k8s_health

@@ -34,7 +34,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.color import ANSIBLE_COLOR, stringc
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_ID
-from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES
+from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES, title_of
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import CAPABILITIES, GROUPS, OPTIONS, kind_of
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.progress import Progress
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.terminal import plain
@@ -89,7 +89,7 @@ class CallbackModule(DefaultCallback):
         if not systems:
             return
         self._progress = Progress(PROCEDURES[self._procedure], BY_ID, systems, engines)
-        title = self._procedure.rsplit("_", 1)[-1]
+        title = title_of(self._procedure)
         self._display.display("%s: looking at %s" % (title, plural(len(systems), "system")))
         self._draw()
 

@@ -57,6 +57,4 @@ options:
       - Whole seconds that connecting and logging in may take. libpq waits two at least.
     type: int
     default: 5
-requirements:
-  - psycopg >= 3.2
 """

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass
+
+from ._core.check import Check
 
 
 @dataclass(frozen=True)
@@ -16,12 +19,20 @@ class Item:
     :ivar title: the line as the runbook has it.
     :ivar short: what the terminal report calls it.
     :ivar runbook: ``file:heading``.
+    :ivar checks: ids or globs of checks that answer it, besides those that name it themselves.
+    :ivar manual: a person's: what software can add are facts.
     """
 
     id: str
     title: str
     short: str
     runbook: str
+    checks: tuple[str, ...] = ()
+    manual: bool = False
+
+    def answered_by(self, check: Check) -> bool:
+        """Does a check answer this line?"""
+        return self.id in check.items or any(fnmatch.fnmatchcase(check.id, pattern) for pattern in self.checks)
 
 
 MORNING: tuple[Item, ...] = (
@@ -60,4 +71,80 @@ MORNING: tuple[Item, ...] = (
     ),
 )
 
-PROCEDURES: dict[str, tuple[Item, ...]] = {"daily_morning": MORNING}
+_WATCH = "daily:continuous-monitoring"
+_EVENING = "daily:end-of-day"
+
+WATCH: tuple[Item, ...] = (
+    Item(
+        "watch.dashboards",
+        "Monitor real-time dashboards",
+        "Systems answer",
+        _WATCH,
+        ("*.reachable", "*.access", "k8s.api", "compose.engine", "grafana.*", "elasticsearch.*", "metrics.target_down"),
+    ),
+    Item("watch.alerts", "Respond to alerts within SLA", "Alerts", _WATCH, ("alerts.*",)),
+    Item(
+        "watch.incidents",
+        "Track ongoing incidents",
+        "Services",
+        _WATCH,
+        ("k8s.*", "compose.*", "endpoint.status", "endpoint.content", "endpoint.answer", "host.unit_failed"),
+    ),
+    Item(
+        "watch.response_times",
+        "Monitor API response times",
+        "Response times",
+        _WATCH,
+        ("endpoint.latency", "endpoint.steady", "metrics.latency", "metrics.error_rate", "metrics.objective"),
+    ),
+    Item("watch.databases", "Watch database performance", "Databases", _WATCH, ("postgres.*", "redis.*", "mongodb.*")),
+    Item(
+        "watch.disks",
+        "Check disk space usage",
+        "Disk space",
+        _WATCH,
+        (
+            "host.filesystem*",
+            "host.inodes",
+            "host.read_only",
+            "postgres.size",
+            "postgres.wal_size",
+            "k8s.node_pressure",
+        ),
+    ),
+    Item(
+        "watch.network",
+        "Monitor network traffic",
+        "Network",
+        _WATCH,
+        ("endpoint.reachable", "endpoint.tls", "host.listening", "k8s.service_endpoints"),
+    ),
+)
+
+END_OF_DAY: tuple[Item, ...] = (
+    Item(
+        "evening.incidents",
+        "Review day's incidents and resolutions",
+        "Incidents of the day",
+        _EVENING,
+        ("*.reachable", "alerts.firing", "alerts.flapping", "k8s.*", "compose.*", "endpoint.*"),
+    ),
+    Item("evening.log", "Update incident log", "Incident log", _EVENING, manual=True),
+    Item("evening.changes", "Document any configuration changes", "Changes of the day", _EVENING, manual=True),
+    Item("evening.maintenance", "Check scheduled maintenance windows", "Maintenance windows", _EVENING, manual=True),
+    Item("evening.backups", "Verify daily backups completed", "Backups", _EVENING, ("backup.*",)),
+    Item("evening.security", "Review security logs", "Security logs", _EVENING, ("logs.*",)),
+    Item("evening.handoff", "Update on-call handoff notes", "Handoff notes", _EVENING, manual=True),
+)
+
+PROCEDURES: dict[str, tuple[Item, ...]] = {
+    "daily_morning": MORNING,
+    "daily_watch": WATCH,
+    "daily_end_of_day": END_OF_DAY,
+}
+"""Procedure, by the name of its playbook, to its checklist."""
+
+
+def title_of(procedure: str) -> str:
+    """What a procedure is called in a report: ``morning``, ``watch``, ``end of day``."""
+    return procedure.split("_", 1)[-1].replace("_", " ")

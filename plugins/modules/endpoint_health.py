@@ -397,6 +397,7 @@ recorded_at:
   type: str
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -418,6 +419,8 @@ _ASSERTION = {
     "max": {"type": "float"},
     "exists": {"type": "bool"},
 }
+
+NAME = "endpoint_health"
 
 _ENDPOINT = {
     "name": {"type": "str", "required": True},
@@ -446,8 +449,8 @@ _ENDPOINT = {
 }
 
 
-def main() -> None:
-    """Wire options, look and judgement together."""
+def spec() -> ArgSpec:
+    """The options of this module."""
     own = ArgSpec(
         {
             "endpoints": {"type": "list", "elements": "dict", "options": _ENDPOINT},
@@ -457,13 +460,22 @@ def main() -> None:
         },
         required_one_of=[("endpoints", "replay_from")],
     )
-    module = AnsibleModule(supports_check_mode=True, **observe_spec(deadline=30.0).merge(own).to_kwargs())
-    params: dict[str, Any] = module.params
+    return observe_spec(deadline=30.0).merge(own)
+
+
+def run(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Look and judge."""
+    if not params["endpoints"] and not params["replay_from"]:
+        raise OptionError("endpoints: the list is empty, there is nothing to look at")
+    endpoints = parse(params["endpoints"] or (), params)
+    return observe(NAME, params, CHECKS, BY_ID, lambda: look(endpoints, params, BY_ID), evaluate)
+
+
+def main() -> None:
+    """Wire options, look and judgement together."""
+    module = AnsibleModule(supports_check_mode=True, **spec().to_kwargs())
     try:
-        if not params["endpoints"] and not params["replay_from"]:
-            raise OptionError("endpoints: the list is empty, there is nothing to look at")
-        endpoints = parse(params["endpoints"] or (), params)
-        result = observe("endpoint_health", params, CHECKS, BY_ID, lambda: look(endpoints, params, BY_ID), evaluate)
+        result = run(module.params)
     except OptionError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

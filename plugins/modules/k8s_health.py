@@ -249,6 +249,14 @@ facts:
       description: URL of the API server.
       type: str
       returned: when the API server answered
+    rollouts:
+      description:
+        - Deployments that got a new version in the last 24 hours, the latest first and 50 at most, as C(object) and
+          C(at) (the ISO time at which the Deployment last progressed).
+      type: list
+      elements: dict
+      returned: when the API server answered
+      sample: [{object: us-east-1/nexus-auth/Deployment/auth-service, at: '2026-11-22T14:02:11Z'}]
     nodes:
       description: Number of nodes, null where they may not be listed.
       type: int
@@ -303,6 +311,9 @@ recorded_at:
   type: str
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_ID
@@ -314,14 +325,25 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._k8s.checks import CH
 from ansible_collections.nexuscos.ops.plugins.module_utils._k8s.collect import collect
 from ansible_collections.nexuscos.ops.plugins.module_utils._k8s.evaluate import evaluate
 
+NAME = "k8s_health"
+
+
+def spec() -> ArgSpec:
+    """The options of this module."""
+    own = ArgSpec({"log_lines": {"type": "int", "default": 15}})
+    return observe_spec(30.0).merge(connection_spec()).merge(own)
+
+
+def run(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Look and judge."""
+    return observe(NAME, params, CHECKS, BY_ID, lambda: collect(params), evaluate)
+
 
 def main() -> None:
     """Wire options, the look and the judge together."""
-    spec = observe_spec(30.0).merge(connection_spec()).merge(ArgSpec({"log_lines": {"type": "int", "default": 15}}))
-    module = AnsibleModule(supports_check_mode=True, **spec.to_kwargs())
-    params = module.params
+    module = AnsibleModule(supports_check_mode=True, **spec().to_kwargs())
     try:
-        result = observe("k8s_health", params, CHECKS, BY_ID, lambda: collect(params), evaluate)
+        result = run(module.params)
     except OptionError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

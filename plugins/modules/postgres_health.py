@@ -58,6 +58,8 @@ options:
       - Without this option nobody asks for growth, and sizes alone are judged. A file that is not there yet makes
         C(postgres.growth) unknown.
     type: path
+requirements:
+  - psycopg >= 3.2
 extends_documentation_fragment:
   - nexuscos.ops.observe
   - nexuscos.ops.postgres

@@ -13,8 +13,8 @@ version_added: 0.1.0
 author: Nexus COS operations (@nexuscos)
 description:
   - Gathers what the observing roles kept for every host of the play, finds causes, and prints the report.
-  - Writes C(report.json), C(report.md) and C(report.html) under C(<dir>/<procedure>/<UTC time>/), and lets
-    C(<dir>/<procedure>/latest) lead there.
+  - Writes C(report.json), C(report.md), C(report.html), C(report.junit.xml) and C(report.prom) under
+    C(<dir>/<procedure>/<UTC time>/), and lets C(<dir>/<procedure>/latest) lead there.
   - Fails after that where O(fail_on) says so, where the files could not be written, and, whatever O(fail_on) says,
     where a system was not looked at because of a wrong option.
   - Run it once, in a play over the same hosts as the looks, with the C(linear) strategy.
@@ -23,7 +23,7 @@ options:
     description: The procedure whose checklist was walked through.
     type: str
     required: true
-    choices: [daily_morning]
+    choices: [daily_end_of_day, daily_morning, daily_watch]
   run:
     description: RV(nexuscos.ops.run_start#module:run). Without it the report knows no duration.
     type: dict
@@ -43,6 +43,50 @@ options:
     description: How many reports of this procedure stay; older ones are removed. V(0) keeps all.
     type: int
     default: 0
+  textfile:
+    description:
+      - File, in a folder that a node exporter's textfile collector reads, for the run's numbers in Prometheus' format,
+        such as C(/var/lib/prometheus/node-exporter/nexuscos.prom). Empty writes none. That it cannot be written is a
+        warning.
+      - The same text lies beside every report as C(report.prom).
+    type: str
+    default: ''
+  tell:
+    description:
+      - V(all) prints the whole report, V(changes) only what changed since the last run of the procedure, as a round of
+        the watch does. The files are the same.
+    type: str
+    choices: [all, changes]
+    default: all
+  maintenance:
+    description:
+      - Planned maintenance windows, each with C(title), C(start), C(end) (ISO 8601 with a zone), and perhaps C(systems)
+        (inventory names) and C(owner). The end of day tells those that are open or begin within a week, and what is
+        wrong with one.
+    type: list
+    elements: raw
+    default: []
+  handoff_note:
+    description: A person's words for the next one, put on the handoff page C(handoff.md) of the end of day.
+    type: str
+    default: ''
+  history_url:
+    description:
+      - Where runs are kept, so that a report can tell what changed since the last one. C(sqlite:///FILE), or
+        C(postgresql+psycopg://USER@HOST/DATABASE) with the password in E(PGPASSWORD) or the password file of libpq.
+      - Empty is C(history.sqlite) in O(dir). V(none) keeps no history.
+      - A history that cannot be read or written, and a missing library, are a line of the report and never fail the
+        run.
+    type: str
+    default: ''
+  history_keep_runs:
+    description: How many runs of this procedure on this platform stay in the history. V(0) keeps all.
+    type: int
+    default: 400
+  history_keep_days:
+    description: How many days a run of this procedure stays in the history. V(0) keeps all.
+    type: int
+    default: 400
   platform:
     description: Name of the platform in the report.
     type: str
@@ -107,6 +151,25 @@ checklist:
   returned: always
   type: list
   elements: dict
+delta:
+  description:
+    - What changed since the last run of this procedure on this platform. C(null) where nothing is known of before.
+  returned: always
+  type: dict
+  sample:
+    since: {run: daily_morning-2026-11-21T06-00-00Z-4af1, started: "2026-11-21T06:00:00Z"}
+    new: 2
+    worse: 1
+    unchanged: 3
+    better: 0
+    resolved: []
+    not_seen: []
+history:
+  description:
+    - Whether the run is in the history, where that is, what went wrong with it, and which acknowledgements ended.
+  returned: always
+  type: dict
+  sample: {kept: true, error: null, url: "sqlite:////srv/ops/reports/history.sqlite", ended: []}
 coverage:
   description: How much of the checklist was really seen.
   returned: always

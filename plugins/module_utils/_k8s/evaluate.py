@@ -13,9 +13,11 @@ from .._core.judge import Judge
 from . import autoscaling, control_plane, disruption, nodes, pods, services, storage, usage, workloads
 from .kinds import BY_NAME
 from .look import Look
-from .read import Doc, condition, dig, mapping, text, texts
+from .read import Doc, condition, count, dig, mapping, text, texts
 
 _DEAD = ("refused", "timeout", "garbage", "unavailable", "busy")
+_DAY = 86400.0
+_MOST_ROLLOUTS = 50
 _METRICS = ("nodes.metrics.k8s.io", "pods.metrics.k8s.io")
 _SLICES = "endpointslices.discovery.k8s.io"
 _WEBHOOKS = (
@@ -249,4 +251,16 @@ def _facts(look: Look) -> None:
     facts["nodes_ready"] = (
         sum(1 for one in all_nodes if text(condition(one, "Ready"), "status") == "True") if look.seen("nodes") else None
     )
+    facts["rollouts"] = _rollouts(look)
     facts["server"] = text(look.observation, "server")
+
+
+def _rollouts(look: Look) -> list[dict[str, Any]]:
+    """Deployments that got a new version in the last day, the latest first: what changed, for the evening's review."""
+    found = []
+    for doc in look.list("deployments.apps"):
+        when = text(condition(doc, "Progressing"), "lastUpdateTime")
+        # The first generation is the making of the Deployment itself.
+        if count(doc, "metadata", "generation") > 1 and when and look.age(when) < _DAY:
+            found.append({"object": look.of(doc, "Deployment"), "at": when})
+    return sorted(found, key=lambda one: str(one["at"]), reverse=True)[:_MOST_ROLLOUTS]

@@ -84,6 +84,8 @@ class Look:
             if ref.get("kind") == "CronJob"
         }
         self._owners: dict[int, tuple[str, str]] = {}
+        self._images: dict[str, set[str]] | None = None
+        self._generations: dict[str, int] | None = None
         self.pods: list[Pod] = []
         self.by_shape: dict[int, list[Pod]] = {}
         self.by_owner: dict[str, list[Pod]] = {}
@@ -159,6 +161,32 @@ class Look:
         if expressions:
             found = {one for one in found if fits(labels(self.shapes[one], "labels"), expressions)}
         return self._pods_of(found)
+
+    def users_of(self, image: str) -> int:
+        """How many owners have live pods that run an image."""
+        if self._images is None:
+            self._images = {}
+            for index, pods in self.by_shape.items():
+                for key in ("containers", "init"):
+                    for one in docs(self.shapes[index], key):
+                        users = self._images.setdefault(text(one, "image"), set())
+                        users.update(pod.obj for pod in pods if pod.live)
+        return len(self._images.get(image, ()))
+
+    def generation(self, obj: str) -> int:
+        """How often the specification of a workload was written; 0 where it was not listed."""
+        if self._generations is None:
+            kinds = {
+                "deployments.apps": "Deployment",
+                "statefulsets.apps": "StatefulSet",
+                "daemonsets.apps": "DaemonSet",
+            }
+            self._generations = {
+                self.of(doc, kind): count(doc, "metadata", "generation")
+                for name, kind in kinds.items()
+                for doc in self.list(name)
+            }
+        return self._generations.get(obj, 0)
 
     def report(self, check: str, obj: str, title: str, **more: Any) -> str:
         """File a finding and remember it as a possible cause of later ones."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .look import Look
-from .read import condition, docs, flag, moment, span, text
+from .read import Doc, condition, docs, flag, labels, moment, span, text
 
 _PRESSURE = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 # What an autoscaler is about to delete is cordoned on purpose, and not for long.
@@ -37,10 +37,21 @@ def ready(look: Look) -> None:
                 "message": text(state, "message"),
                 "since": text(state, "lastTransitionTime"),
                 "pods": len(pods),
+                "zone": labels(node, "metadata", "labels").get("topology.kubernetes.io/zone"),
+                "nodes_in_zone": _in_zone(look, node),
                 "kubelet": text(node, "status", "nodeInfo", "kubeletVersion"),
             },
             count=False,
         )
+
+
+def _in_zone(look: Look, node: Doc) -> int:
+    zone = labels(node, "metadata", "labels").get("topology.kubernetes.io/zone")
+    return sum(
+        1
+        for one in look.list("nodes")
+        if zone and labels(one, "metadata", "labels").get("topology.kubernetes.io/zone") == zone
+    )
 
 
 def pressure(look: Look) -> None:

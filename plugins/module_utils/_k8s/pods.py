@@ -9,7 +9,7 @@ from typing import Any
 
 from .look import Look, Pod
 from .pod_troubles import Trouble, troubles
-from .read import dig, text
+from .read import dig, docs, text
 
 CHECKS = (
     "k8s.image_pull",
@@ -64,6 +64,7 @@ def _report(look: Look, obj: str, check: str, group: list[tuple[Pod, Trouble]], 
     }
     if siblings:
         evidence["ready"] = "%d of %d" % (ready, len(siblings))
+    evidence.update(_made_of(look, pod, trouble))
     evidence.update(trouble.evidence)
     _logs(look, group, evidence)
     if silent.get(obj) and check not in _HISTORY:
@@ -87,6 +88,21 @@ def _report(look: Look, obj: str, check: str, group: list[tuple[Pod, Trouble]], 
     if check not in _HISTORY and (ready or (check == "k8s.oom_killed" and not trouble.recent)):
         status = "warning"  # others of the same owner still serve
     look.report(check, obj, title, status=status, evidence=evidence, caused_by=caused_by, count=False)
+
+
+def _made_of(look: Look, pod: Pod, trouble: Trouble) -> dict[str, Any]:
+    """What the owner may have in common with others that are ill: its image, how many use it, and a recent rollout."""
+    wanted = text(trouble.evidence, "container")
+    containers = [one for key in ("containers", "init") for one in docs(pod.shape, key)]
+    image = next((text(one, "image") for one in containers if not wanted or text(one, "name") == wanted), "")
+    found: dict[str, Any] = {}
+    if image:
+        found.update(image=image, image_users=look.users_of(image))
+    generation = look.generation(pod.obj)
+    created = text(pod.detail, "metadata", "creationTimestamp")
+    if created and generation > 1:
+        found["rollout"] = {"at": created, "generation": generation}
+    return found
 
 
 def _logs(look: Look, group: list[tuple[Pod, Trouble]], evidence: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ def environment() -> dict[str, str]:
     prefix = faults.lab_prefix()
     found = faults.lab_environment() | {"NEXUSCOS_LAB_PREFIX": prefix, "PREFIX": prefix, "LAB": str(ROOT / ".lab")}
     for name in faults.applied():
-        faults.heal(FAULTS[name], found)
+        faults.heal(faults.named(name), found)
     return found
 
 

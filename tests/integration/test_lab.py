@@ -22,7 +22,7 @@ LAB = Path(os.environ.get("NEXUSCOS_LAB_DIR") or ROOT / ".lab")
 DOMAIN = "nexuscos.example.com"
 ALERTS = {
     "HighErrorRate", "HighLatency", "ServiceDown", "PodCrashLooping", "HighCPU", "HighMemory", "DiskSpaceLow",
-    "DatabaseConnectionsHigh",
+    "DatabaseConnectionsHigh", "Watchdog",
 }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def fetch(url: str) -> Any:
 
 
 def test_every_machine_is_a_namespace_with_its_address(lab: dict[str, Any]) -> None:
-    assert len(lab["machines"]) == 18
+    assert len(lab["machines"]) == 21
     for machine in lab["machines"].values():
         assert machine["netns"].startswith(lab["prefix"] + "-")
         shown = run("ip", "-n", machine["netns"], "-o", "-4", "address", "show", "eth0").stdout
@@ -294,13 +294,13 @@ def curl(lab: dict[str, Any], name: str, path: str) -> tuple[int, str]:
     return int(status), body
 
 
-def test_the_edge_answers_proxies_and_says_what_is_not_there(lab: dict[str, Any]) -> None:
+def test_the_edge_answers_and_proxies(lab: dict[str, Any]) -> None:
     assert curl(lab, f"status.{DOMAIN}", "/health") == (200, '{"status":"ok","service":"status-page"}')
     assert curl(lab, f"prometheus.{DOMAIN}", "/-/healthy")[0] == 200
-    for name in ("monitoring", "logs"):
-        status, body = curl(lab, f"{name}.{DOMAIN}", "/")
-        assert status == 501
-        assert json.loads(body)["status"] == "not configured"
+    status, body = curl(lab, f"monitoring.{DOMAIN}", "/api/health")
+    assert (status, json.loads(body)["database"]) == (200, "ok")
+    status, body = curl(lab, f"logs.{DOMAIN}", "/api/status")
+    assert (status, json.loads(body)["status"]["overall"]["level"]) == (200, "available")
     plain = run(
         "curl",
         "-s",

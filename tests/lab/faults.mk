@@ -12,6 +12,10 @@ heal: ## Mend one fault (NAME=…) or all that are in force
 faults: ## List the faults; a star marks those in force
 	@$(VENV)/bin/python tests/lab/faults.py list
 
+.PHONY: root-causes
+root-causes: ## Break one thing after the other and see whether the first line names it (NAME=primary-stopped; 15 minutes)
+	@$(VENV)/bin/python tests/lab/root_causes.py $(NAME)
+
 .PHONY: bundle
 bundle: ## Record the healthy lab into tests/lab/bundle, which demo and a first daily judge
 	@$(VENV)/bin/python tests/lab/bundle.py

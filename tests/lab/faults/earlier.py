@@ -2,9 +2,9 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record a look at a PostgreSQL server of the lab, dated back.
+"""Record a look at a system of the lab, dated back.
 
-usage: earlier.py HOST FILE HOURS
+usage: earlier.py HOST FILE HOURS; the name of the file is that of the module
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> None:
         playbook = str(Path(sys.executable).with_name("ansible-playbook"))
         command = [playbook, "-i", "inventories/lab", "nexuscos.ops.daily_morning"]
         subprocess.run([*command, "--limit", host, "-e", json.dumps(variables)], check=True)
-        recording = json.loads(gzip.decompress((Path(folder) / host / "postgres_health.json.gz").read_bytes()))
+        recording = json.loads(gzip.decompress((Path(folder) / host / target.name).read_bytes()))
     then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=hours)
     recording["recorded_at"] = then.strftime("%Y-%m-%dT%H:%M:%SZ")
     target.write_bytes(gzip.compress(json.dumps(recording).encode("utf-8")))

@@ -27,8 +27,11 @@ COMPONENTS = [
     "redis",
     "mongodb",
     "monitoring",
+    "dashboards",
     "edge",
     "hosts",
+    "backups",
+    "compose",
     "kubernetes",
 ]
 

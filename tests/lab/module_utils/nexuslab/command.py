@@ -28,8 +28,11 @@ USUALLY = {
     "redis": (8, 5),
     "mongodb": (8, 5),
     "monitoring": (10, 6),
+    "dashboards": (8, 5),
     "edge": (6, 4),
     "hosts": (40, 6),
+    "compose": (25, 6),
+    "backups": (45, 12),
     "kubernetes": (900, 50),
 }
 

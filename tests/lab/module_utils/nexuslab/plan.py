@@ -23,12 +23,15 @@ MACHINES: dict[str, Any] = {
     "redis1": (31, "Redis primary, Sentinel"),
     "redis2": (32, "Redis replica, Sentinel"),
     "mongo1": (41, "MongoDB-protocol server"),
+    "mongo-rs": (42, "MongoDB replica set, played"),
     "mon1": (51, "Prometheus, Alertmanager, exporters, Sentinel"),
+    "mon2": (52, "Grafana, Elasticsearch and Kibana, played"),
     "edge1": (61, "nginx with TLS"),
     "host1": (71, "systemd host"),
     "host2": (72, "systemd host"),
     "host3": (73, "systemd host"),
     "registry": (81, "image registry"),
+    "docker1": (82, "Docker engine with a Compose project"),
 }
 # which machine owns which net(k): pods of a node, services of a cluster
 OWNED_NETS: dict[int, str] = {1: "east-a", 2: "east-b", 3: "west-a", 8: "east-a", 9: "west-a"}

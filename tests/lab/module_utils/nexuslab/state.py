@@ -23,6 +23,8 @@ SECRETS = {
     "redis_sentinel": None,
     "mongodb": None,
     "registry": None,
+    "grafana": None,
+    "elasticsearch": None,
 }
 
 

@@ -121,6 +121,8 @@ def environment(checkout: Path, lab_dir: Path) -> list[str]:
         "PROMETHEUS_URL": "http://%s:9090" % address["mon1"],
         "ALERTMANAGER_URL": "http://%s:9093" % address["mon1"],
     }
+    if lab.get("compose"):
+        values["DOCKER_HOST"] = "unix://%s" % lab["compose"]["socket"]
     lines = ["export %s=%s" % (name, shlex.quote(value)) for name, value in values.items()]
     from .plan import cache_dir
 

@@ -1,7 +1,14 @@
 #!/usr/bin/env bash
-# usage: seed.sh HOST [HOST…], password in REDISCLI_AUTH
+# usage: seed.sh CLUSTER:PORT HOST [HOST…], password in REDISCLI_AUTH
+# The cluster of one gets all slots when it has none.
 # Sessions (a day) and cache keys (an hour), when the primary among the hosts has none. Prints what it made.
 set -euo pipefail
+cluster=(redis-cli -h "${1%:*}" -p "${1##*:}")
+shift
+if [[ $("${cluster[@]}" cluster info) == *cluster_slots_assigned:0* ]]; then
+  "${cluster[@]}" cluster addslotsrange 0 16383 > /dev/null
+  echo slots
+fi
 for host; do
   if [[ $(redis-cli -h "$host" role) == master* ]]; then break; fi
 done

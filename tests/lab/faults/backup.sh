@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+# What the steps of backup-*.yml have in common. Each system has its own folder in a set, so faults of different systems do
+# not touch one another; what a fault puts aside lies in $LAB/faults/backups.
+place=$LAB/data/backups
+aside=$LAB/faults/backups
+
+# newest SYSTEM: the folder of the newest healthy set of a system
+newest() { find "$place" -mindepth 2 -maxdepth 2 -path "*/20*Z/$1" | sort | tail -n 1; }
+
+# keep SYSTEM: put all its sets aside, and a copy of them back to play with
+keep() {
+  restore "$1"
+  local folder
+  mkdir -p "$aside"
+  for folder in "$place"/20*Z/"$1"; do
+    mkdir -p "$aside/$1/$(basename "$(dirname "$folder")")"
+    cp -a "$folder/." "$aside/$1/$(basename "$(dirname "$folder")")/"
+  done
+}
+
+# restore SYSTEM: its sets as they were before
+restore() {
+  local folder stamp
+  [ -d "$aside/$1" ] || return 0
+  rm -rf "$place"/20*Z/"$1"
+  for folder in "$aside/$1"/*; do
+    stamp=$(basename "$folder")
+    mkdir -p "$place/$stamp"
+    cp -a "$folder" "$place/$stamp/$1"
+  done
+  rm -rf "${aside:?}/$1"
+  find "$place" -mindepth 1 -maxdepth 1 -type d -empty -delete
+}
+
+# sums FOLDER: write its checksums anew, as a backup does that was broken from the beginning
+sums() { (cd "$1" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%f\n' | xargs sha256sum > SHA256SUMS); }
+
+# set_manifest FOLDER …: let the manifest of a set tell something else
+set_manifest() { .venv/bin/python tests/lab/faults/set_manifest.py "$@"; }
+
+# on HOST COMMAND: as root on a host of the lab
+on() { ssh -F "$LAB/ssh_config" "$1" sudo bash -euo pipefail -c "$(printf %q "$2")"; }
+
+# latest_folder: latest as a folder of links, whatever it is; latest_back: as it was
+latest_folder() {
+  latest_back
+  mkdir -p "$aside"
+  cp -a "$place/latest" "$aside/latest"
+  rm -rf "$place/latest"
+  mkdir "$place/latest"
+  if [ ! -L "$aside/latest" ]; then cp -a "$aside/latest/." "$place/latest/"; fi
+}
+latest_back() {
+  [ -e "$aside/latest" ] || [ -L "$aside/latest" ] || return 0
+  rm -rf "$place/latest"
+  mv "$aside/latest" "$place/latest"
+}

@@ -1,10 +1,14 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make test`: all stages in order, a line each, the whole output in .cache/test/<stage>.log.
+"""`make test`: all stages, a line each, the whole output in .cache/test/<stage>.log.
 
-The first stage that fails prints the end of its log and ends the run. A stage fails by its exit status, by a test that
-was skipped (nothing is optional here), by having run no test where it should, and by running past its limit.
+After the set-up there are two lanes side by side, each in its order: what looks at the code, and what plays on servers.
+The latter mostly waits for something to break or to be healed.
+
+A stage that fails prints the end of its log. The stages that need it are left out, and count as failed; the others
+run all the same, so that one run tells everything. A stage fails by its exit status, by a test that was skipped
+(nothing is optional here), by having run no test where it should, and by running past its limit.
 The last line counts the tests of all stages; a stage that is no pytest run counts as one test.
 
 Stages named as arguments run alone: `python tests/run_stages.py lint unit-newest`.
@@ -19,9 +23,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "test"
@@ -33,7 +39,11 @@ SUMMARY = re.compile(r"^=+ (.*(?:passed|failed|error|skipped|no tests ran).*) =+
 
 @dataclass(frozen=True)
 class Stage:
-    """One step: a make target, what it shows, the minutes it may take, and whether it is a pytest run."""
+    """One step.
+
+    :ivar target: of make; what: it shows; limit: minutes that it may take; pytest: whether its tests are counted.
+    :ivar needs: stages without which it is left out; lane: in which it waits for its turn, empty: before all lanes.
+    """
 
     name: str
     target: str
@@ -41,31 +51,78 @@ class Stage:
     limit: int
     pytest: bool = False
     options: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("setup",)
+    lane: str = "code"
 
 
+OLDEST = ("setup-oldest",)
+LAB = ("lab-ready",)
+OLD = ("OLDEST=1",)
+# The limits are for a busy machine: they are there for what hangs.
 STAGES = (
-    Stage("setup", "setup", "the newest ansible-core", 10),
-    Stage("setup-oldest", "setup-oldest", "the oldest ansible-core", 10),
-    Stage("lab-start", "lab", "starts the lab; Kubernetes is built in the background, once", 10, options=("NOWAIT=1",)),
-    Stage("lint", "lint", "ruff, mypy, yamllint, ansible-lint, shellcheck, changelog", 10, options=("--keep-going",)),
-    Stage("docs", "docs-check", "plugin documentation; generated pages are current", 10),
-    Stage("unit-newest", "unit", "unit tests", 10, pytest=True),
-    Stage("unit-oldest", "unit", "unit tests on the oldest", 10, pytest=True, options=("OLDEST=1",)),
-    Stage("sanity-newest", "sanity", "ansible-test sanity", 15),
-    Stage("sanity-oldest", "sanity", "ansible-test sanity on the oldest", 15, options=("OLDEST=1",)),
-    Stage("artefact", "artefact", "the built tarball alone in an empty place", 10, pytest=True),
-    Stage("lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45),
-    Stage("molecule", "molecule", "the morning, from the bundle and on the lab", 15),
-    Stage("integration", "integration", "modules, faults and reports on the lab", 45, pytest=True),
+    Stage("setup", "setup", "the newest ansible-core", 10, needs=(), lane=""),
+    Stage("setup-oldest", "setup-oldest", "the oldest ansible-core", 10, lane=""),
+    Stage("lab-start", "lab", "the lab; Kubernetes is built in the background", 15, options=("NOWAIT=1",), lane=""),
+    Stage("lint", "lint", "ruff, mypy, yamllint, ansible-lint, shellcheck, changelog", 20, options=("--keep-going",)),
+    Stage("docs", "docs-check", "plugin documentation; generated pages are current", 15),
+    Stage("unit-newest", "unit", "unit tests", 25, pytest=True),
+    Stage("unit-oldest", "unit", "unit tests on the oldest", 25, pytest=True, options=OLD, needs=OLDEST),
+    Stage("sanity-newest", "sanity", "ansible-test sanity", 25),
+    Stage("sanity-oldest", "sanity", "ansible-test sanity on the oldest", 25, options=OLD, needs=OLDEST),
+    Stage("artefact", "artefact", "the built tarball alone in an empty place", 15, pytest=True),
+    Stage("browser", "browser", "the report's page in a real browser", 20, pytest=True),
+    Stage("backups", "backup-matrix", "sets made, damaged, proven and restored", 30, pytest=True, lane="lab"),
+    Stage("lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45, needs=("lab-start",), lane="lab"),
+    Stage("molecule", "molecule", "the morning, from the bundle and on the lab", 15, needs=LAB, lane="lab"),
+    Stage("integration", "integration", "modules and reports on the lab", 40, pytest=True, needs=LAB, lane="lab"),
+    Stage("faults", "fault-matrix", "faults, and exactly their findings", 60, pytest=True, needs=LAB, lane="lab"),
+    Stage("root-causes", "root-cause-matrix", "the first line names it", 30, pytest=True, needs=LAB, lane="lab"),
 )
-LAB_DOWN = Stage("lab-down", "lab-down", "ends the lab", 5)
+LAB_DOWN = Stage("lab-down", "lab-down", "ends the lab", 5, needs=(), lane="")
 
 
 class Failed(Exception):
     """A stage went wrong; the text says how."""
 
 
-def run(stage: Stage, log: Path) -> None:
+class Stopped(Exception):
+    """The whole run is to end."""
+
+
+class Processes:
+    """What runs at this moment, so that it can be ended when the run is."""
+
+    def __init__(self) -> None:
+        self._lock, self._running, self._stopped = threading.Lock(), set[subprocess.Popen[bytes]](), False
+
+    def start(self, argv: list[str], environment: dict[str, str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start one, in a group of its own.
+
+        :raises Stopped: nothing is started any more.
+        """
+        with self._lock:
+            if self._stopped:
+                raise Stopped
+            process = subprocess.Popen(
+                argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+            self._running.add(process)
+            return process
+
+    def ended(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._running.discard(process)
+
+    def stop(self) -> None:
+        """End all, and start none any more."""
+        with self._lock:
+            self._stopped, running = True, list(self._running)
+        for process in running:
+            end(process)
+
+
+def run(stage: Stage, log: Path, processes: Processes) -> None:
     """Run a stage into its log.
 
     :raises Failed: non-zero status or past the limit.
@@ -73,17 +130,14 @@ def run(stage: Stage, log: Path) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PY_COLORS": "0"}
     environment.pop("MAKEFLAGS", None)
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["make", *stage.options, stage.target],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
+        process = processes.start(["make", *stage.options, stage.target], environment, output)
         try:
             status = process.wait(timeout=stage.limit * 60)
         except subprocess.TimeoutExpired:
             raise Failed(f"not done after {stage.limit} minutes") from None
         finally:
             end(process)
+            processes.ended(process)
     if status:
         raise Failed(f"status {status}")
 
@@ -126,19 +180,54 @@ def tail(log: Path) -> str:
     return "\n".join(f"    {line}" for line in lines[-TAIL:])
 
 
-def play(stages: list[Stage]) -> tuple[int, int]:
-    """Run stages until one fails. Returns the tests passed and failed."""
-    times = read_times()
-    passed = failed = 0
-    for number, stage in enumerate(stages, 1):
-        log = LOGS / f"{stage.name}.log"
-        before = f", {times[stage.name]:.0f} s last time" if stage.name in times else ""
-        head = f"[{number:2}/{len(stages)}] {stage.name:14}"
-        print(f"{head} {stage.what}{before} ...", end="", flush=True)
-        started = time.monotonic()
+class Run:
+    """Stages being played, with what came of them."""
+
+    def __init__(self, stages: list[Stage]) -> None:
+        self.stages, self.processes = stages, Processes()
+        self.passed = self.failed = 0
+        self._times, self._lost, self._done, self._lock = read_times(), set[str](), 0, threading.Lock()
+
+    def play(self) -> tuple[int, int]:
+        """All stages: those without a lane first, then the lanes side by side. Returns the tests passed and failed."""
+        self.lane([stage for stage in self.stages if not stage.lane])
+        lanes = list(dict.fromkeys(stage.lane for stage in self.stages if stage.lane))
+        threads = [
+            threading.Thread(target=self.lane, args=([stage for stage in self.stages if stage.lane == lane],))
+            for lane in lanes
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self.processes.stop()
+            for thread in threads:
+                thread.join()
+            raise
+        return self.passed, self.failed
+
+    def lane(self, stages: list[Stage]) -> None:
+        """Stages one after the other, all but those that need one that failed."""
+        for stage in stages:
+            with self._lock:
+                missing = sorted(self._lost.intersection(stage.needs))
+            if missing:
+                self.tell(stage, 0, 1, f"left out: it needs {', '.join(missing)}")
+                continue
+            before = f", {self._times[stage.name]:.0f} s last time" if stage.name in self._times else ""
+            print(f"        {stage.name:14} {stage.what}{before} ...", flush=True)
+            try:
+                self.one(stage)
+            except Stopped:
+                return
+
+    def one(self, stage: Stage) -> None:
+        log, started = LOGS / f"{stage.name}.log", time.monotonic()
         good, bad, error = 1, 0, ""
         try:
-            run(stage, log)
+            run(stage, log, self.processes)
             if stage.pytest:
                 good, bad, skipped = count(log)
                 if skipped:
@@ -150,20 +239,28 @@ def play(stages: list[Stage]) -> tuple[int, int]:
             good, bad = count(log)[:2] if stage.pytest else (0, 1)
             bad = max(bad, 1)
         seconds = time.monotonic() - started
-        passed, failed = passed + good, failed + bad
-        tests = f", {good} tests" if stage.pytest and not error else ""
-        print(
-            f"\r\033[K{head}" if sys.stdout.isatty() else "",
-            "FAILED" if error else "ok",
-            f"{seconds:.0f} s{tests}",
-            flush=True,
-        )
         if error:
-            print(f"\n{stage.name}: {error}. The end of {log.relative_to(ROOT)}:\n{tail(log)}\n")
-            break
-        times[stage.name] = round(seconds, 1)
-        TIMES.write_text(json.dumps(times))
-    return passed, failed
+            told = (
+                f"FAILED {seconds:.0f} s\n\n{stage.name}: {error}. The end of {log.relative_to(ROOT)}:\n{tail(log)}\n"
+            )
+        else:
+            told = f"ok {seconds:.0f} s" + (f", {good} tests" if stage.pytest else "")
+        self.tell(stage, good, bad, told, None if error else seconds)
+
+    def tell(self, stage: Stage, good: int, bad: int, words: str, seconds: float | None = None) -> None:
+        with self._lock:
+            self.passed, self.failed, self._done = self.passed + good, self.failed + bad, self._done + 1
+            if bad:
+                self._lost.add(stage.name)
+            if seconds is not None:
+                self._times[stage.name] = round(seconds, 1)
+                TIMES.write_text(json.dumps(self._times))
+            print(f"[{self._done:2}/{len(self.stages)}] {stage.name:14} {words}", flush=True)
+
+
+def play(stages: list[Stage]) -> tuple[int, int]:
+    """Run stages, all but those that need one that failed. Returns the tests passed and failed."""
+    return Run(stages).play()
 
 
 def main() -> int:

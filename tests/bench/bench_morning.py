@@ -1,69 +1,84 @@
-"""The morning on the lab: modules that a run starts, and its time against the runbook's commands in plain loops."""
+"""The morning of the lab: against the same looks by other collections, and against one empty task a system."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import measure
+import yaml
 
-QUERIES = (
-    "SELECT version()",
-    "SELECT pg_size_pretty(pg_database_size('nexusdb'))",
-    "SELECT pid, now() - query_start, query FROM pg_stat_activity WHERE state = 'active'",
+from ansible_collections.nexuscos.ops.plugins.module_utils._k8s import kinds
+from ansible_collections.nexuscos.ops.plugins.module_utils._postgres import queries
+
+TOOLS = str(measure.ROOT / "tools")
+PEERS = (
+    "ansible.posix",
+    "community.crypto",
+    "community.docker",
+    "community.general",
+    "community.library_inventory_filtering_v1",
+    "community.mongodb",
+    "community.postgresql",
+    "kubernetes.core",
 )
+GROUPS = "clusters databases endpoints certificates hosts compose_projects metrics alerts dashboards"
+GROUPS += " log_stores logs backups"
 REPEATS = 3
+VERSION = 150000
 
 
-def lab_environment() -> dict[str, str]:
-    """What `make -s lab-env` gives to any tool."""
-    script = 'lines=$(make -s lab-env) && eval "$lines" && env -0'
-    done = subprocess.run(["bash", "-c", script], cwd=measure.ROOT, capture_output=True, check=True)
-    return dict(line.split("=", 1) for line in done.stdout.decode().split("\0") if "=" in line)
-
-
-def inventory() -> dict[str, Any]:
-    """The lab's inventory, resolved."""
-    command = [str(measure.BIN / "ansible-inventory"), "-i", "inventories/lab", "--list"]
-    done = subprocess.run(command, cwd=measure.ROOT, capture_output=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
+def kinds_asked() -> list[dict[str, str]]:
+    """Kind and version of everything that a look at a cluster lists, as k8s_info wants them."""
+    named = {"pods": "Pod", "endpointslices": "EndpointSlice", "services": "Service", "jobs": "Job", "nodes": "Node"}
+    special = {
+        "horizontalpodautoscalers": "HorizontalPodAutoscaler",
+        "poddisruptionbudgets": "PodDisruptionBudget",
+        "persistentvolumeclaims": "PersistentVolumeClaim",
+        "storageclasses": "StorageClass",
+        "ingresses": "Ingress",
+        "resourcequotas": "ResourceQuota",
+        "apiservices": "APIService",
+        "namespaces": "Namespace",
+        "statefulsets": "StatefulSet",
+        "daemonsets": "DaemonSet",
+        "cronjobs": "CronJob",
+        "deployments": "Deployment",
+        "validatingwebhookconfigurations": "ValidatingWebhookConfiguration",
+        "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
+    }
+    found = []
+    for one in kinds.KINDS:
+        plural = one.name.split(".")[0]
+        if "metrics.k8s.io" in one.name:
+            kind = {"pods": "PodMetrics", "nodes": "NodeMetrics"}[plural]
+        else:
+            kind = {**named, **special}[plural]
+        version = one.path.removeprefix("/apis/").removeprefix("/api/")
+        found.append({"kind": kind, "version": version})
     return found
 
 
-def plain(folder: Path, lab: dict[str, Any]) -> list[str]:
-    """The runbook's morning as it stands there: kubectl, curl and psql in loops."""
-    services = lab["services"].values()
-    namespaces = sorted({service["namespace"] for service in services})
-    contexts = sorted(lab["clusters"])
-    urls = [f"http://{one['address']['us-east-1']}:{one['port']}/health" for one in services]
-    edge = lab["machines"]["edge1"]["address"]
-    names = [f"{prefix}{lab['domain']}" for prefix in ("", "api.", "status.", "prometheus.")]
-    databases = [lab["machines"][name]["address"] for name in ("db1", "db2", "db3")]
+def questions() -> list[dict[str, str]]:
+    """What a look asks a PostgreSQL server of the lab's version."""
+    asked = queries.select((*queries.ON_SERVER, *queries.IN_DATABASE), VERSION, in_recovery=False)
+    return [{"name": one.name, "sql": one.sql.replace("%%", "%")} for one in asked]
 
-    def command(argv: list[str], loop: list[Any] | None = None) -> dict[str, Any]:
-        task: dict[str, Any] = {"ansible.builtin.command": {"argv": argv}, "changed_when": False}
-        return task | ({"loop": loop} if loop else {})
 
-    curl = ["curl", "--silent", "--output", "/dev/null", "--cacert", lab["ca"]]
-    tasks = [
-        command(
-            ["kubectl", "--context", "{{ item.0 }}", "get", "pods", "-n", "{{ item.1 }}"],
-            [[context, namespace] for context in contexts for namespace in namespaces],
-        ),
-        command(["kubectl", "--context", "{{ item }}", "get", "nodes"], contexts),
-        {"ansible.builtin.uri": {"url": "{{ item }}"}, "loop": urls},
-        command([*curl, "--connect-to", f"::{edge}:", "https://{{ item }}/"], names),
-        command(
-            ["psql", "-h", "{{ item.0 }}", "-c", "{{ item.1 }}"],
-            [[address, query] for address in databases for query in QUERIES],
-        ),
-    ]
-    return measure.playbook(tasks, folder, "plain")
+def empty(folder: Path) -> list[str]:
+    """One empty task for each system, side by side: where Ansible logs in there, else on the controller."""
+    path = folder / "empty.yml"
+    where = "{{ inventory_hostname if 'hosts' in group_names else 'localhost' }}"
+    task = {"ansible.builtin.ping": {}, "delegate_to": where, "become": False}
+    play: dict[str, Any] = {"hosts": GROUPS.replace(" ", ":"), "gather_facts": False, "tasks": [task]}
+    play["strategy"] = "ansible.builtin.host_pinned"
+    path.write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
+    return [str(measure.BIN / "ansible-playbook"), "-i", "inventories/lab", str(path)]
 
 
 def main() -> None:
@@ -75,34 +90,38 @@ def main() -> None:
         raise SystemExit("this bench wants the lab: make lab") from error
     if not all(cluster["ready"] for cluster in lab["clusters"].values()):
         raise SystemExit("this bench wants the lab's clusters: make lab-wait")
-    environment = os.environ | lab_environment()
-    # psql verifies names in certificates; the loop goes by address.
-    environment["PGSSLMODE"] = "require"
-    groups = inventory()
-    systems = sum(len(groups[group]["hosts"]) for group in ("clusters", "databases", "endpoints"))
     os.chdir(measure.ROOT)
+    sys.path[:0] = [TOOLS]
+    setup = importlib.import_module("setup")
+    peers = setup.fetch_collections(setup.pip_of(sys.executable), PEERS)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        settings = {"nexuscos_report_dir": str(folder / "reports"), "nexuscos_fail_on": "never"}
+        scratch = Path(name)
+        settings = {"nexuscos_report_dir": str(scratch / "reports"), "nexuscos_fail_on": "never"}
         morning = [str(measure.BIN / "ansible-playbook"), "-i", "inventories/lab", "nexuscos.ops.daily_morning"]
         morning += ["-e", json.dumps(settings)]
-
-        # Every module starts an interpreter: one that counts tells how many there were.
-        counter, count = folder / "python", folder / "count"
-        counter.write_text(f'#!/bin/sh\necho >> {count}\nexec {sys.executable} "$@"\n', encoding="utf-8")
-        counter.chmod(0o755)
-        measure.process([*morning, "-e", f"ansible_python_interpreter={counter}"], environment)
-        started = len(count.read_text(encoding="utf-8").splitlines())
-        what = f"modules that a morning starts, {systems} systems with {len(lab['services'])} services"
-        measure.emit("morning tasks", what, [started], "modules", {"systems": systems}, systems + 10)
-
-        taken = measure.in_turn({"daily_morning": lambda: measure.process(morning, environment)[0]}, REPEATS)
-        # Once is enough for what takes several times as long.
-        base = measure.process(plain(folder, lab), environment)[0]
-    what = (
-        f"the morning of the lab, {systems} systems; against kubectl, uri, curl and psql in loops, which judge nothing"
+        taken = measure.in_turn(
+            {
+                "morning": lambda: measure.process(morning)[0],
+                "empty": lambda: measure.process(empty(scratch))[0],
+            },
+            REPEATS,
+        )
+        # Once is enough for what takes many times as long.
+        places = f"{peers[0].parents[2]}{os.pathsep}{measure.ROOT / '.ansible/collections'}"
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": places, "ANSIBLE_STDOUT_CALLBACK": "default"}
+        other = [str(measure.BIN / "ansible-playbook"), "-i", "inventories/lab", "tests/bench/peers_morning.yml"]
+        asked = {"bench_kinds": kinds_asked(), "bench_queries": questions()}
+        base = measure.process([*other, "-e", json.dumps(asked)], environment)[0]
+    floor = measure.median(taken["empty"])
+    what = f"the morning of the lab, {len(lab['services'])} services"
+    measure.emit(
+        "morning", f"{what}; limit: twice the floor", taken["morning"], "s",
+        {"one empty task a system": floor}, 2 * floor,
+    )  # fmt: skip
+    against = "the same looks by kubernetes.core, community.postgresql, general, crypto, docker, and uri"
+    measure.emit(
+        "morning, against peers", f"{what}; limit: a fifteenth", taken["morning"], "s", {against: base}, base / 15
     )
-    measure.emit("morning", what, taken["daily_morning"], "s", {"plain loops": base}, None)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ KEYS = {"name", "what", "value", "unit", "against", "limit", "ok"}
 WORDS = """# Speed
 
 `make bench` measures the collection against what one would use without it, on the same machine and in the same run. The
-figures below are from the last run; run it yourself before you believe them.
+figures below are from the last run of each; run it yourself before you believe them.
 
 How it is judged: the candidates take turns, the first round is thrown away, the value is the median of the others. A
 limit is missed when the median lies past it by more than the noise, which is half the distance between the smallest and
@@ -99,28 +99,45 @@ def machine() -> str:
     )
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    lines = ["| bench | what | value | against | limit | within |", "|---|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row(result)) + " |" for result in results]
-    return "\n".join(lines) + "\n"
+HEAD = ["bench", "what", "value", "against", "limit", "within", "measured"]
 
 
-def write(results: list[dict[str, Any]]) -> None:
-    """Bring docs/bench.md up to date between the marks; the words around them stay."""
-    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+def table(results: list[dict[str, Any]], earlier: list[list[str]], now: str) -> str:
+    """The rows of this run in their places among those of earlier ones, which keep their dates."""
+    rows = {one[0]: one for one in earlier}
+    rows.update({result["name"]: [*row(result), now] for result in results})
+    lines = [HEAD, ["---"] * len(HEAD), *rows.values()]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The rows of a table that was written here, without its head."""
+    found = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        if line.startswith("| ") and len(cells) == len(HEAD) and cells != HEAD and set(cells) != {"---"}:
+            found.append(cells)
+    return found
+
+
+def write(results: list[dict[str, Any]], whole: bool) -> None:
+    """Bring docs/bench.md up to date between the marks; the words around them stay, and rows that were not measured.
+
+    :param whole: all benches were run: rows of others are of benches that are no more.
+    """
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M")
     old = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else WORDS + BEGIN + END
     before, _mark, rest = old.partition(BEGIN)
-    _old, _mark, after = rest.partition(END)
-    DOCUMENT.write_text(
-        f"{before}{BEGIN}\nMeasured {now} on {machine()}.\n\n{table(results)}\n{END}{after}", encoding="utf-8"
-    )
+    inside, _mark, after = rest.partition(END)
+    made = table(results, [] if whole else rows_of(inside), now)
+    DOCUMENT.write_text(f"{before}{BEGIN}\nOn {machine()}; times in UTC.\n\n{made}\n{END}{after}", encoding="utf-8")
 
 
 def main() -> int:
     """Entry point of `make bench`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="benches to run, such as endpoints; all of them without a name")
-    parser.add_argument("--write", action="store_true", help="bring docs/bench.md up to date (only with all benches)")
+    parser.add_argument("--write", action="store_true", help="bring docs/bench.md up to date")
     given = parser.parse_args()
     scripts = {script.stem.removeprefix("bench_"): script for script in sorted(HERE.glob("bench_*.py"))}
     unknown = set(given.names) - set(scripts)
@@ -140,8 +157,8 @@ def main() -> int:
         print(f"  {time.monotonic() - began:.0f} s", flush=True)
         results += found
         good = good and not trouble and all(result["ok"] for result in found)
-    if given.write and not given.names:
-        write(results)
+    if given.write:
+        write(results, not given.names)
         print(f"bench: {DOCUMENT.relative_to(ROOT)} is up to date", flush=True)
     return 0 if good else 1
 

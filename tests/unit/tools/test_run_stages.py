@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +23,8 @@ hang: ; @sleep 60
 tests: ; @echo '=== 7 passed in 0.1s ==='
 failing: ; @echo '=== 1 failed, 6 passed in 0.1s ==='; exit 1
 skipping: ; @echo '=== 6 passed, 1 skipped in 0.1s ==='
+wait-for-it: ; @while [ ! -e it ]; do sleep 0.02; done; sleep 0.2
+make-it: ; @touch it
 nothing: ; @echo 'no summary here'
 """
 
@@ -63,12 +68,56 @@ def test_a_stage_turns_red(
     counted: tuple[int, int],
     says: str,
 ) -> None:
-    later = stages.Stage("later", "good", "", 1)
-    assert stages.play([stages.Stage("a", target, "", 1, pytest=is_pytest), later]) == counted
+    alone = stages.Stage("alone", "tests", "", 1, pytest=True)
+    needing = stages.Stage("needing", "tests", "", 1, pytest=True, needs=("a",))
+    passed, failed = counted
+    # What does not need it is played all the same; what needs it counts as failed.
+    assert stages.play([stages.Stage("a", target, "", 1, pytest=is_pytest), alone, needing]) == (passed + 7, failed + 1)
     output = capsys.readouterr().out
     assert "FAILED" in output
     assert says in output
-    assert "later" not in output
+    assert "left out: it needs a" in output
+
+
+def test_every_stage_needs_an_earlier_one(stages: ModuleType) -> None:
+    before: set[str] = set()
+    for stage in stages.STAGES:
+        assert set(stage.needs) <= before, stage
+        before.add(stage.name)
+
+
+def test_lanes_go_side_by_side_after_what_has_no_lane(stages: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    made = [
+        stages.Stage("waits", "wait-for-it", "", 1, lane="a"),
+        stages.Stage("after", "tests", "", 1, pytest=True, lane="a"),
+        stages.Stage("makes", "make-it", "", 1, lane="b"),
+        stages.Stage("first", "good", "", 1, lane=""),
+    ]
+    assert stages.play(made) == (10, 0)
+    output = [line.split("]")[1].split()[0] for line in capsys.readouterr().out.splitlines() if " ok " in line]
+    assert output[0] == "first"
+    assert output.index("makes") < output.index("waits") < output.index("after")
+
+
+def test_what_ends_the_run_ends_all_lanes(stages: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = stages.Run([stages.Stage("a", "hang", "", 5, lane="a"), stages.Stage("b", "hang", "", 5, lane="b")])
+    seen: list[int] = []
+
+    def interrupted(thread: threading.Thread, timeout: float | None = None) -> None:
+        if not seen:
+            while len(run.processes._running) < 2:
+                time.sleep(0.01)
+            seen.extend(process.pid for process in run.processes._running)
+            raise KeyboardInterrupt
+        join(thread, timeout)
+
+    join = threading.Thread.join
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.play()
+    for pid in seen:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 def test_a_stage_that_hangs_is_ended(stages: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@
 After the set-up there are two lanes side by side, each in its order: what looks at the code, and what plays on servers.
 The latter mostly waits for something to break or to be healed.
 
-A stage that fails prints the end of its log. The stages that need it are left out, and count as failed; the others
+A stage that fails prints the end of its log, and the last lines name again every test that failed. The stages that need it are left out, and count as failed; the others
 run all the same, so that one run tells everything. A stage fails by its exit status, by a test that was skipped
 (nothing is optional here), by having run no test where it should, and by running past its limit.
 The last line counts the tests of all stages; a stage that is no pytest run counts as one test.
@@ -35,6 +35,7 @@ TIMES = LOGS / "seconds.json"
 TAIL = 60
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
 SUMMARY = re.compile(r"^=+ (.*(?:passed|failed|error|skipped|no tests ran).*) =+$")
+NAMED = re.compile(r"^(?:FAILED|ERROR) \S+\.py::")
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,11 @@ def read_times() -> dict[str, float]:
     return times
 
 
+def names(log: Path) -> list[str]:
+    """What pytest says of the tests that failed, a line each."""
+    return [line[:300] for line in log.read_text(errors="replace").splitlines() if NAMED.match(line)]
+
+
 def tail(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines()
     return "\n".join(f"    {line}" for line in lines[-TAIL:])
@@ -186,10 +192,11 @@ class Run:
     def __init__(self, stages: list[Stage]) -> None:
         self.stages, self.processes = stages, Processes()
         self.passed = self.failed = 0
+        self.names: list[str] = []
         self._times, self._lost, self._done, self._lock = read_times(), set[str](), 0, threading.Lock()
 
-    def play(self) -> tuple[int, int]:
-        """All stages: those without a lane first, then the lanes side by side. Returns the tests passed and failed."""
+    def play(self) -> Run:
+        """All stages: those without a lane first, then the lanes side by side."""
         self.lane([stage for stage in self.stages if not stage.lane])
         lanes = list(dict.fromkeys(stage.lane for stage in self.stages if stage.lane))
         threads = [
@@ -206,7 +213,7 @@ class Run:
             for thread in threads:
                 thread.join()
             raise
-        return self.passed, self.failed
+        return self
 
     def lane(self, stages: list[Stage]) -> None:
         """Stages one after the other, all but those that need one that failed."""
@@ -238,6 +245,8 @@ class Run:
             error = str(reason)
             good, bad = count(log)[:2] if stage.pytest else (0, 1)
             bad = max(bad, 1)
+            with self._lock:
+                self.names += names(log) or [f"{stage.name}: {error}"]
         seconds = time.monotonic() - started
         if error:
             told = (
@@ -258,8 +267,8 @@ class Run:
             print(f"[{self._done:2}/{len(self.stages)}] {stage.name:14} {words}", flush=True)
 
 
-def play(stages: list[Stage]) -> tuple[int, int]:
-    """Run stages, all but those that need one that failed. Returns the tests passed and failed."""
+def play(stages: list[Stage]) -> Run:
+    """Run stages, all but those that need one that failed."""
     return Run(stages).play()
 
 
@@ -274,19 +283,21 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     LOGS.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    passed = failed = 0
+    runs = []
     try:
-        passed, failed = play([stage for stage in STAGES if not arguments.stages or stage.name in arguments.stages])
+        runs.append(play([stage for stage in STAGES if not arguments.stages or stage.name in arguments.stages]))
     except KeyboardInterrupt:
         print("\ninterrupted")
         return 130
     finally:
         if arguments.lab_down:
-            more, worse = play([LAB_DOWN])
-            passed, failed = passed + more, failed + worse
+            runs.append(play([LAB_DOWN]))
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"{minutes} min {seconds} s")
-    print(f"{passed} passed, {failed} failed", flush=True)
+    for name in [name for run in runs for name in run.names]:
+        print(name)
+    failed = sum(run.failed for run in runs)
+    print(f"{sum(run.passed for run in runs)} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 

@@ -123,8 +123,9 @@ def test_a_directory_format_misses_its_files(tmp_path: Path) -> None:
     folder.mkdir()
     toc = bytearray(dump(b""))
     toc[10] = 3
-    # The entry ends with the name of its file where the custom format has an offset.
-    start = bytes(toc).index(b"\x01" + (0).to_bytes(8, "little"))
+    # The entry ends with the name of its file where the custom format has an offset. It is the last such run of bytes:
+    # the first may be the time of the dump, one second after midnight or after a full hour.
+    start = bytes(toc).rindex(b"\x01" + (0).to_bytes(8, "little"))
     (folder / "toc.dat").write_bytes(bytes(toc[:start]) + b"\x00\x08\x00\x00\x00" + b"3001.dat")
     assert "3001.dat is missing" in read(folder)["why"]
     (folder / "3001.dat.gz").write_bytes(gzip.compress(b"1\n\\.\n\n\n")[:-4])

@@ -21,7 +21,7 @@ good: ; @echo fine
 bad: ; @echo something broke; exit 3
 hang: ; @sleep 60
 tests: ; @echo '=== 7 passed in 0.1s ==='
-failing: ; @echo '=== 1 failed, 6 passed in 0.1s ==='; exit 1
+failing: ; @echo 'FAILED tests/a.py::test_x - no'; echo '=== 1 failed, 6 passed in 0.1s ==='; exit 1
 skipping: ; @echo '=== 6 passed, 1 skipped in 0.1s ==='
 wait-for-it: ; @while [ ! -e it ]; do sleep 0.02; done; sleep 0.2
 make-it: ; @touch it
@@ -46,7 +46,8 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_good_stages_are_counted(stages: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    assert stages.play([stages.Stage("a", "good", "", 1), stages.Stage("b", "tests", "", 1, pytest=True)]) == (8, 0)
+    run = stages.play([stages.Stage("a", "good", "", 1), stages.Stage("b", "tests", "", 1, pytest=True)])
+    assert (run.passed, run.failed, run.names) == (8, 0, [])
     assert "FAILED" not in capsys.readouterr().out
 
 
@@ -72,7 +73,9 @@ def test_a_stage_turns_red(
     needing = stages.Stage("needing", "tests", "", 1, pytest=True, needs=("a",))
     passed, failed = counted
     # What does not need it is played all the same; what needs it counts as failed.
-    assert stages.play([stages.Stage("a", target, "", 1, pytest=is_pytest), alone, needing]) == (passed + 7, failed + 1)
+    run = stages.play([stages.Stage("a", target, "", 1, pytest=is_pytest), alone, needing])
+    assert (run.passed, run.failed) == (passed + 7, failed + 1)
+    assert run.names == (["FAILED tests/a.py::test_x - no"] if target == "failing" else [f"a: {run.names[0][3:]}"])
     output = capsys.readouterr().out
     assert "FAILED" in output
     assert says in output
@@ -93,7 +96,8 @@ def test_lanes_go_side_by_side_after_what_has_no_lane(stages: ModuleType, capsys
         stages.Stage("makes", "make-it", "", 1, lane="b"),
         stages.Stage("first", "good", "", 1, lane=""),
     ]
-    assert stages.play(made) == (10, 0)
+    run = stages.play(made)
+    assert (run.passed, run.failed) == (10, 0)
     output = [line.split("]")[1].split()[0] for line in capsys.readouterr().out.splitlines() if " ok " in line]
     assert output[0] == "first"
     assert output.index("makes") < output.index("waits") < output.index("after")
@@ -121,7 +125,8 @@ def test_what_ends_the_run_ends_all_lanes(stages: ModuleType, monkeypatch: pytes
 
 
 def test_a_stage_that_hangs_is_ended(stages: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    assert stages.play([stages.Stage("a", "hang", "", 0)]) == (0, 1)
+    run = stages.play([stages.Stage("a", "hang", "", 0)])
+    assert (run.passed, run.failed) == (0, 1)
     assert "not done after 0 minutes" in capsys.readouterr().out
 
 

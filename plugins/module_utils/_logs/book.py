@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .levels import FATAL, Event, deadly, read, when_of
@@ -25,15 +25,35 @@ _FUTURE = 300.0
 class _Stat:
     __slots__ = ("count", "deadly", "fatal", "first", "last", "places", "sample", "trace")
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, sample: str, trace: Sequence[str]) -> None:
         self.count = 0
         self.fatal = 0
-        self.deadly = deadly(event.head) or any(deadly(line) for line in event.trace[:2])
+        self.deadly = deadly(sample) or any(deadly(line) for line in trace[:2])
         self.first: float | None = None
         self.last: float | None = None
-        self.sample = event.head
-        self.trace = event.trace
+        self.sample = sample
+        self.trace = trace
         self.places: list[str] = []
+
+    def add(self, other: _Stat) -> None:
+        """Put the counts of another one to these."""
+        self.count += other.count
+        self.fatal += other.fatal
+        self.first = min((when for when in (self.first, other.first) if when is not None), default=None)
+        self.last = max((when for when in (self.last, other.last) if when is not None), default=None)
+        new = [place for place in other.places if place not in self.places]
+        self.places += new[: _MOST_PLACES - len(self.places)]
+        self.trace = self.trace or other.trace
+
+    def plain(self) -> list[Any]:
+        return [self.sample, list(self.trace), self.count, self.fatal, self.first, self.last, self.places]
+
+    @classmethod
+    def of(cls, plain: Sequence[Any]) -> _Stat:
+        """From what :meth:`plain` gave."""
+        stat = cls(plain[0], plain[1])
+        stat.count, stat.fatal, stat.first, stat.last, stat.places = plain[2:]
+        return stat
 
 
 class Owner:
@@ -71,11 +91,13 @@ class Book:
         self._most_templates = most_templates
         self._masker = Masker()
         self._lock = threading.Lock()
+        self._counts: memoryview | None = None
+        self._place = 0
 
     @property
     def full(self) -> bool:
         """Whether no more events are counted."""
-        return self.events >= self._most_events
+        return self.events >= self._room()
 
     @property
     def most_events(self) -> int:
@@ -116,13 +138,16 @@ class Book:
         :param before: gives the lines before such a place, the nearest first: a trace on its own has no time.
         """
         with self._lock:
+            room = self._room()
             for raw, begin in events:
-                if self.events >= self._most_events:
-                    return
+                if self.events >= room:
+                    break
                 event = read(raw.decode("utf-8", "replace"), self.clock, False, style)
                 if event is not None:
                     when = event.when
                     self._count(owner, event, place, self._near(before(begin)) if when is None else when)
+            if self._counts is not None:
+                self._counts[self._place] = self.events
 
     def _near(self, lines: list[bytes]) -> float | None:
         """The time of the nearest line that says one: a trace on its own has none."""
@@ -141,7 +166,7 @@ class Book:
         template = owner.tree.add(event.head)
         stat = owner.stats.get(template)
         if stat is None:
-            stat = owner.stats[template] = _Stat(event)
+            stat = owner.stats[template] = _Stat(event.head, event.trace)
         stat.count += 1
         if stat.deadly or event.level == FATAL:
             stat.fatal += 1
@@ -157,6 +182,56 @@ class Book:
             stat.places.append(place)
         if event.service and not owner.service:
             owner.service = event.service
+
+    def share(self, counts: memoryview | None, place: int) -> None:
+        """Bound the events of several books together, each in a process of its own; it may be a block more or less.
+
+        :param counts: the events of each, in memory that the processes share; None ends it.
+        :param place: of this one.
+        """
+        self._counts, self._place = counts, place
+        if counts is not None:
+            counts[place] = self.events
+
+    def _room(self) -> int:
+        """So many events may be in this book."""
+        if self._counts is None:
+            return self._most_events
+        return self._most_events - (sum(self._counts) - self._counts[self._place])
+
+    def clear(self) -> None:
+        """Forget what was counted; the owners stay."""
+        self.events = 0
+        for owner in self.owners.values():
+            owner.events = owner.fatal = 0
+            owner.stats, owner.tree = {}, Tree(self._most_templates, self._masker)
+
+    def plain(self) -> dict[str, Any]:
+        """What was counted, as plain values for :meth:`add`."""
+        return {
+            name: [
+                owner.kind, owner.service, owner.events, owner.fatal, owner.tree.full,
+                [[template.words, stat.plain()] for template, stat in owner.stats.items()],
+            ]
+            for name, owner in self.owners.items()
+        }  # fmt: skip
+
+    def add(self, plain: Mapping[str, Any]) -> None:
+        """Put what another book has counted to this one."""
+        for name, (kind, service, events, fatal, full, stats) in plain.items():
+            owner = self.owner(name, kind, service)
+            with self._lock:
+                self.events += events
+                owner.events += events
+                owner.fatal += fatal
+                owner.service = owner.service or service
+                owner.tree.full = owner.tree.full or full
+                for words, values in stats:
+                    template, found = owner.tree.of(words), _Stat.of(values)
+                    if template in owner.stats:
+                        owner.stats[template].add(found)
+                    else:
+                        owner.stats[template] = found
 
     def result(self) -> dict[str, Any]:
         """Everything as plain values; templates with the deadly ones first, then the most frequent."""
@@ -191,16 +266,8 @@ def _added(stats: list[_Stat]) -> _Stat:
     """The counts of several templates that turned out to be one; the sample of the most frequent."""
     best = max(stats, key=lambda one: (one.fatal, one.count))
     for one in stats:
-        if one is best:
-            continue
-        best.count += one.count
-        best.fatal += one.fatal
-        best.first = (
-            one.first if best.first is None else best.first if one.first is None else min(best.first, one.first)
-        )
-        best.last = max((when for when in (best.last, one.last) if when is not None), default=None)
-        best.places += [place for place in one.places if place not in best.places][: _MOST_PLACES - len(best.places)]
-        best.trace = best.trace or one.trace
+        if one is not best:
+            best.add(one)
     return best
 
 

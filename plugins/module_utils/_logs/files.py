@@ -10,8 +10,6 @@ import contextlib
 import glob
 import io
 import os
-import queue
-import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,11 +18,11 @@ from typing import Any, Callable, Protocol
 from .book import Book, Owner
 from .levels import when_of
 from .look import Look
-from .scan import PIECE, Finder, Plan, Stream, new_buffer, whole_lines
+from .scan import BEGINS, PIECE, Finder, Plan, Stream, whole_lines
 from .times import Clock
+from .workers import Task, work
 
 _SEGMENT = 64 << 20
-_WORKERS = 2
 _SEARCH_FROM = 4 << 20
 _CONTINUES = (b" ", b"\t", b"\n", b"\r", b"Caused by", b"}")
 _PACKED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".lzma": "xz"}
@@ -55,7 +53,7 @@ def look_at_files(
     :param most_bytes: bytes that are read at most, as they are on the disk; the newest files come first.
     """
     names = _names(patterns, exclude, look)
-    tasks: queue.SimpleQueue[Callable[[Finder], None] | None] = queue.SimpleQueue()
+    tasks: list[Task] = []
     owners = _Owners([name for name, _owner, _stat in names])
     for present in sorted(set(owners)):
         # One that is not written to has no errors: it was looked at all the same.
@@ -68,37 +66,11 @@ def look_at_files(
             look.bounded(f"more than {most_bytes >> 20} MiB of files: {path} and older ones were not read")
             break
         planned += size
-        for task in _tasks(path, size, owner, book, look, until, style):
-            tasks.put(task)
-    _work(tasks, until, look)
+        tasks += _tasks(path, size, owner, book, look, until, style)
+    work(tasks, planned, book, look, until)
 
 
-def _work(tasks: queue.SimpleQueue[Callable[[Finder], None] | None], until: float, look: Look) -> None:
-    count = min(_WORKERS, os.cpu_count() or 1, max(tasks.qsize(), 1))
-    for _number in range(count):
-        tasks.put(None)
-
-    def run() -> None:
-        finder = Finder(new_buffer())
-        while True:
-            task = tasks.get()
-            if task is None:
-                return
-            task(finder)
-
-    # The threads are daemons: a file system that hangs holds up nobody.
-    threads = [threading.Thread(target=run, daemon=True) for _number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(until - time.monotonic(), 0.0) + 0.5)
-        if thread.is_alive():
-            look.bounded("the deadline was over before all files were read")
-
-
-def _tasks(
-    path: str, size: int, owner: Owner, book: Book, look: Look, until: float, style: str
-) -> Iterator[Callable[[Finder], None]]:
+def _tasks(path: str, size: int, owner: Owner, book: Book, look: Look, until: float, style: str) -> Iterator[Task]:
     """One task a file; several for a large one, which begin at the beginning of events."""
     kind = _PACKED.get(os.path.splitext(path)[1].lower())
     if kind is not None:
@@ -126,13 +98,13 @@ def _tasks(
 
 def _segment_task(
     path: str, low: int, high: int, plan: Plan, owner: Owner, book: Book, look: Look, until: float, style: str
-) -> Callable[[Finder], None]:
-    def work(finder: Finder) -> None:
+) -> Task:
+    def part(finder: Finder) -> None:
         with open(path, "rb", buffering=0) as stream:
             stream.seek(low)
             _read(_Segment(stream, high - low), finder, plan, path, owner, book, look, until, style)
 
-    return lambda finder: _guarded(path, look, lambda: work(finder))
+    return lambda finder: _guarded(path, look, lambda: part(finder))
 
 
 def _guarded(path: str, look: Look, work: Callable[[], None]) -> None:
@@ -265,9 +237,12 @@ def _samples(stream: io.FileIO, begin: int, size: int) -> Iterator[bytes]:
 
 
 def _edge(stream: io.FileIO, at: int) -> int:
-    """The beginning of the next line that is not a part of a trace."""
+    """The beginning of the next line that is not a part of a trace: one that begins with a time, where there is one."""
     stream.seek(at)
     piece = stream.read(PIECE * 4)
+    begins = BEGINS.search(piece)
+    if begins:
+        return at + begins.start() + 1
     place = piece.find(b"\n") + 1
     while 0 < place < len(piece):
         if not piece.startswith(_CONTINUES, place):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 _MOST = 20
@@ -52,6 +53,22 @@ class Look:
             self.cuts += 1
             if len(self.cut) < _MOST:
                 self.cut.append(why[:400])
+
+    def clear(self) -> None:
+        """Forget what was read."""
+        self.items = self.bytes = self.missed = self.cuts = 0
+        self.errors, self.cut = [], []
+
+    def add(self, other: Mapping[str, Any]) -> None:
+        """Put the plain values of another look at the same source to this one."""
+        with self._lock:
+            self.items += other["items"]
+            self.bytes += other["bytes"]
+            self.missed += other["missed"]
+            self.errors = (self.errors + other["errors"])[:_MOST]
+            new = [why for why in other["cut"] if why not in self.cut]
+            self.cuts += other["cuts"] - len(other["cut"]) + len(new)
+            self.cut = (self.cut + new)[:_MOST]
 
     def plain(self) -> dict[str, Any]:
         """For the observation."""

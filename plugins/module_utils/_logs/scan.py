@@ -62,10 +62,13 @@ _CONTINUES = re.compile(
 # What stands between a line of a Java logger and the frames of the trace.
 _CLASS = re.compile(rb"(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:: |\s*$)")
 _LAST = re.compile(rb"[A-Za-z_][\w.]*(?:: |\r?$|\r?\n)")
-_BEGINS = re.compile(
-    rb"\[?\d{4}[-/]\d\d[-/]\d\d|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s|\{\"|[IWEF]\d{4} |time=|<\d"
-    rb"|level="
+_BEGINNINGS = (
+    rb"(?:\[?\d{4}[-/]\d\d[-/]\d\d|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s|\{\"|[IWEF]\d{4} |time=|<\d"
+    rb"|level=)"
 )
+_BEGINS = re.compile(_BEGINNINGS)
+# The end of a line before one that begins an event.
+BEGINS = re.compile(rb"\n" + _BEGINNINGS)
 
 Sink = Callable[[Sequence[tuple[bytes, int]]], None]
 """Takes events, each with where it begins in the buffer."""

@@ -59,7 +59,10 @@ class Tree:
 
     def add(self, text: str) -> Template:
         """The template of a sentence."""
-        words = self._masker.words(text)
+        return self.of(self._masker.words(text))
+
+    def of(self, words: list[str]) -> Template:
+        """The template of the masked words of a sentence."""
         shape = " ".join(words)
         found = self._known.get(shape)
         if found is None:

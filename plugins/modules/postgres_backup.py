@@ -88,13 +88,46 @@ options:
     type: str
   bin_dir:
     description:
-      - Folder of pg_dump, psql and so on, with O(command_prefix) over there.
+      - Folder of pg_dump, psql and so on, with O(pod) and O(command_prefix) over there.
       - Left out, the commands of the server's version are looked for where Debian and Red Hat keep them, then in
         E(PATH). A newer pg_dump than the server is taken only where this option leads to it; an older one never is.
     type: path
+  pod:
+    description:
+      - Run each command of O(engine=pg_dump) in a container of Kubernetes, by C(kubectl exec), where O(login_host) and
+        the others are those of that container. The dump comes through its output, O(format=custom) only.
+      - Such a stream can break off early and end with status 0. The set is whole when the archive itself is, whatever
+        the status says.
+      - The container needs C(sh), C(env) and PostgreSQL's commands; the account needs C(get) on C(pods) and C(create)
+        on C(pods/exec), as C(playbooks/files/nexuscos-ops-pod-backup.yml) of this collection gives them.
+      - Not together with O(command_prefix).
+    type: dict
+    suboptions:
+      name:
+        description:
+          - Name of the pod. V(statefulset/postgres) or V(deployment/postgres) where there is one pod of it; each
+            command would go to another one of several.
+        type: str
+        required: true
+      namespace:
+        description: Its namespace. Left out, that of the kubeconfig's context.
+        type: str
+      container:
+        description: Container of the pod. Left out, its default one.
+        type: str
+      kubeconfig:
+        description: File with the way to the cluster. Left out, kubectl decides (E(KUBECONFIG), C(~/.kube/config)).
+        type: path
+      context:
+        description: Context of the kubeconfig. Left out, its current one.
+        type: str
+      kubectl:
+        description: Where kubectl is.
+        type: path
+        default: kubectl
   command_prefix:
     description:
-      - Words before each command of O(engine=pg_dump), to run it in a pod, a container, or on another host, where
+      - Words before each command of O(engine=pg_dump), to run it in a container, or on another host, where
         O(login_host) and the others are those of that place. The dump comes through its output, O(format=custom) only.
       - Such a stream can break off early and end with status 0. The set is whole when the archive itself is, whatever
         the status says.
@@ -150,9 +183,22 @@ EXAMPLES = r"""
   nexuscos.ops.postgres_backup:
     system: nexusdb-pod
     login_host: /var/run/postgresql
-    login_user: postgres
+    login_user: backup
+    login_password: "{{ vault_backup_password }}"
     login_db: nexus_db
-    command_prefix: [kubectl, exec, -n, nexus-databases, postgres-0, --]
+    pod:
+      namespace: nexus-databases
+      name: postgres-0
+      kubeconfig: /etc/nexuscos/backup.kubeconfig
+
+- name: Dump a database by the commands of its own host
+  nexuscos.ops.postgres_backup:
+    system: crm
+    login_host: /var/run/postgresql
+    login_user: backup
+    login_password: "{{ vault_backup_password }}"
+    login_db: crm
+    command_prefix: [ssh, -o, BatchMode=yes, -i, /etc/nexuscos/backup.key, backup@db3.example.com]
 
 - name: Copy a whole server
   nexuscos.ops.postgres_backup:
@@ -290,7 +336,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._backup import postgres_base, postgres_dump, run_backup
+from ..module_utils._backup import pod, postgres_base, postgres_dump, run_backup
 from ..module_utils._backup.postgres_tools import postgres_spec
 from ..module_utils._core.argspec import ArgSpec
 from ..module_utils._core.errors import OpsError, OptionError
@@ -319,6 +365,7 @@ def spec() -> ArgSpec:
             },
             "checkpoint": {"type": "str", "choices": ["fast", "spread"], "default": "fast"},
             "max_rate": {"type": "str"},
+            "pod": pod.option(),
             "command_prefix": {"type": "list", "elements": "str", "default": []},
         },
         required_if=[("engine", "pg_dump", ["login_db"])],

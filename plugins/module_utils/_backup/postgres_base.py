@@ -382,7 +382,8 @@ def engine(params: Mapping[str, Any]) -> BaseEngine:
     """
     account = login(params)
     if account.prefix:
-        raise OptionError("command_prefix: pg_basebackup writes where it runs; only pg_dump comes through")
+        option = "pod" if params.get("pod") else "command_prefix"
+        raise OptionError(f"{option}: pg_basebackup writes where it runs; only pg_dump comes through")
     if params["queries"]:
         raise OptionError("queries: a copy of a whole server has no snapshot to ask; take engine=pg_dump")
     if params["jobs"] > 1:

@@ -76,7 +76,8 @@ def see(account: Login, until: float) -> Server:
         told = json.loads(text)
     except ValueError:
         raise stream.EngineError(
-            f"psql ended well and said {text[:100]!r}, which is no answer: does command_prefix pass standard input on?"
+            f"psql ended well and said {text[:100]!r}, which is no answer: has the stream to it broken off, or does "
+            "command_prefix not pass standard input on?"
             if account.prefix
             else f"psql said {text[:100]!r}, which is no answer"
         ) from None
@@ -319,7 +320,8 @@ def engine(params: Mapping[str, Any]) -> DumpEngine:
     if params["jobs"] < 1:
         raise OptionError("jobs: want 1 or more, got %d" % params["jobs"])
     if params["format"] == DIRECTORY and account.prefix:
-        raise OptionError("command_prefix: a directory would be written over there; only format=custom comes through")
+        option = "pod" if params.get("pod") else "command_prefix"
+        raise OptionError(f"{option}: a directory would be written over there; only format=custom comes through")
     if params["compress"] is not None and not 0 <= params["compress"] <= 9:
         raise OptionError("compress: want 0 to 9, got %d" % params["compress"])
     return DumpEngine(

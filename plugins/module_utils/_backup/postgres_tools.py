@@ -18,7 +18,7 @@ from typing import Any
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
 from .._postgres.options import login_spec
-from . import stream
+from . import pod, stream
 
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
 # What passes standard input on only when it is told to.
@@ -28,6 +28,15 @@ _BY_INPUT = (
     'export PGPASSWORD; exec "$@"'
 )
 _HINTS = (
+    ("pods/exec", "the account needs what playbooks/files/nexuscos-ops-pod-backup.yml gives"),
+    ("cannot get resource", "the account needs what playbooks/files/nexuscos-ops-pod-backup.yml gives"),
+    ("is not valid for pod", "look at container"),
+    ("container not found", "look at container; is it running?"),
+    ("executable file not found", "the container lacks what it takes: sh, env and PostgreSQL's commands"),
+    ("env: ", "the command is not there, in the PATH: bin_dir says where else"),
+    ("Error from server (NotFound)", "look at name and namespace of the pod"),
+    ("Unable to connect to the server", "the API server does not answer: look at kubeconfig and context"),
+    ("The connection to the server", "the API server does not answer: look at kubeconfig and context"),
     ("password authentication failed", "look at login_user and login_password"),
     ("no password supplied", "give login_password, or a password file"),
     ("Connection refused", "is the server running, and are login_host and login_port right?"),
@@ -121,7 +130,10 @@ class Login:
         :raises WrongTool: it is older, or newer and ``bin_dir`` does not ask for it.
         """
         path = self.tool(name, major)
-        said = stream.run(self.command([path, "--version"]), self.environment(), left(until), self.first_input())
+        try:
+            said = stream.run(self.command([path, "--version"]), self.environment(), left(until), self.first_input())
+        except stream.EngineError as error:
+            raise explained(error) from None
         match = _VERSION.search(said)
         if not match:
             raise WrongTool(f"{path} --version says {said.strip()[:100]!r}, which is no version of PostgreSQL")
@@ -171,7 +183,7 @@ def postgres_spec() -> ArgSpec:
 def login(params: Mapping[str, Any]) -> Login:
     """The login that a module's options ask for.
 
-    :raises OptionError: a number makes no sense.
+    :raises OptionError: a number makes no sense, or a pod has no such name.
     """
     if not 0 < params["login_port"] < 65536:
         raise OptionError("login_port: want 1 to 65535, got %d" % params["login_port"])
@@ -195,8 +207,21 @@ def login(params: Mapping[str, Any]) -> Login:
         tls={name: value for name, value in tls.items() if value},
         connect_timeout=params["connect_timeout"],
         bin_dir=params["bin_dir"] or "",
-        prefix=tuple(params.get("command_prefix") or ()),
+        prefix=prefix_of(params),
     )
+
+
+def prefix_of(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words before each command, of ``pod`` or of ``command_prefix``; none where commands run here.
+
+    :raises OptionError: both are given, or a pod has no such name.
+    """
+    words = tuple(params.get("command_prefix") or ())
+    if not params.get("pod"):
+        return words
+    if words:
+        raise OptionError("pod: it is a command_prefix of its own; give one of both")
+    return pod.prefix(params["pod"])
 
 
 def explained(error: stream.EngineError) -> stream.EngineError:

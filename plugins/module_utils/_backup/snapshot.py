@@ -127,6 +127,7 @@ class Snapshot:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._taken = b""
         self._counting = False
+        self.name = ""
         argv = [psql, "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1"]
         # Looks at the server's sessions leave pg_dump its long transaction; this is a part of it.
         environment = {**login.environment(), "PGAPPNAME": "pg_dump"}
@@ -141,7 +142,7 @@ class Snapshot:
         except BaseException:
             self.close()
             raise
-        self.name: str = told.pop("snapshot")
+        self.name = told.pop("snapshot")
         self.position: dict[str, Any] = told
 
     def __enter__(self) -> Snapshot:
@@ -256,7 +257,11 @@ class Snapshot:
         lines = self._errors.read(_TAKE).decode(errors="replace").splitlines()
         status = self._process.poll() or 0
         if not status and not lines:
-            return stream.EngineError("psql got no input: command_prefix must pass standard input on (kubectl exec -i)")
+            if not self.name:
+                return stream.EngineError(
+                    "psql got no input: command_prefix must pass standard input on (kubectl exec -i)"
+                )
+            return stream.EngineError("psql ended early and well: the stream to it has broken off")
         return explained(stream.EngineError(stream.said("psql", status, lines)))
 
 

@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (
+    pod,
     postgres_base,
     postgres_dump,
     postgres_tools,
@@ -70,6 +71,12 @@ def script(path: Path, text: str) -> str:
             "command_prefix: a directory would be written over",
         ),
         ({"engine": "pg_basebackup", "command_prefix": ["ssh", "db1"]}, "command_prefix: pg_basebackup writes where"),
+        ({"format": "directory", "pod": {"name": "postgres-0"}}, "pod: a directory would be written over there"),
+        ({"engine": "pg_basebackup", "pod": {"name": "postgres-0"}}, "pod: pg_basebackup writes where"),
+        ({"pod": {"name": "postgres-0"}, "command_prefix": ["ssh", "db1"]}, "pod: .* give one of both"),
+        ({"pod": {"name": "--as=admin"}}, "pod: name: '--as=admin' is no name"),
+        ({"pod": {"name": "p", "namespace": "a b"}}, "pod: namespace: 'a b' is no name"),
+        ({"pod": {"name": "p", "container": "a/b"}}, "pod: container: 'a/b' is no name"),
         ({"engine": "pg_basebackup", "jobs": 2}, "jobs: pg_basebackup has one connection"),
         ({"engine": "pg_basebackup", "compress": -1}, "compress: want 0 to 9"),
         ({"engine": "pg_basebackup", "format": "plain", "compress": 1}, "compress: a plain copy is not packed"),
@@ -149,6 +156,20 @@ def test_behind_a_prefix_the_password_comes_by_the_input(tmp_path: Path, ssh: bo
     assert text == SECRET + " $x'y|a b'c|it's\nthe rest"
     assert SECRET not in (tmp_path / "seen").read_text()
     assert login.environment() == {}
+
+
+def test_a_pod_is_reached_by_kubectl() -> None:
+    login = postgres_tools.login(options(pod={"name": "postgres-0", "kubectl": "kubectl"}))
+    start = ["kubectl", "exec", "--stdin", "--quiet", "--pod-running-timeout=10s", "postgres-0", "--", "env"]
+    assert login.command(["pg_dump"])[: len(start)] == start
+    given = {
+        "name": "statefulset/postgres", "namespace": "nexus-databases", "container": "postgres", "context": "east",
+        "kubeconfig": "/etc/backup.kubeconfig", "kubectl": "/opt/kubectl",
+    }  # fmt: skip
+    assert pod.prefix(given) == (
+        "/opt/kubectl", "--kubeconfig=/etc/backup.kubeconfig", "--context=east", "--namespace=nexus-databases", "exec",
+        "--stdin", "--quiet", "--pod-running-timeout=10s", "--container=postgres", "statefulset/postgres", "--",
+    )  # fmt: skip
 
 
 def test_ssh_gets_one_line_that_its_shell_takes_apart() -> None:
@@ -272,7 +293,7 @@ def test_a_query_answers_one_value(tmp_path: Path, answer: str, text: str) -> No
 @pytest.mark.parametrize(
     ("answers", "text"),
     [
-        ("exit 0", "psql got no input: command_prefix must pass"),
+        ("exit 0", "psql ended early and well: the stream to it has broken off"),
         ("echo 'psql: error: FATAL: terminating connection' >&2; exit 2", "status 2: psql: error: FATAL: terminating"),
         ("MARK; kill -9 $$", "killed by signal 9"),
     ],
@@ -283,6 +304,11 @@ def test_a_psql_that_goes_away_is_told(tmp_path: Path, answers: str, text: str) 
         pytest.raises(stream.EngineError, match=text),
     ):
         moment.structure()
+
+
+def test_a_psql_that_gets_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(stream.EngineError, match="psql got no input: command_prefix must pass"):
+        snapshot.Snapshot(Login(), script(tmp_path / "psql", "exit 0"), soon())
 
 
 def test_a_psql_that_says_nothing_is_given_up(tmp_path: Path) -> None:

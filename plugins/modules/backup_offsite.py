@@ -16,13 +16,20 @@ description:
   - Copies the newest sets of each system to a repository of restic, which encrypts what it gets, and stores no block
     twice. Where that is can be anything that restic knows, such as another disk, an SFTP server, S3, or a remote of
     rclone.
+  - Or, with O(engine=rclone), to a remote of rclone, as plain folders that anybody can read who has the key to that
+    place; a remote of the type C(crypt) encrypts them.
   - Only sets that were read to their end and not refuted since are copied. A set that is there already is not sent
     again. A copy that was broken off is none, and the next run sends what is missing of it.
   - Where a set was copied to stands in its manifest, and M(nexuscos.ops.backup_sets) shows it.
   - With O(state=fetched) a set comes back into the place, whole and as it was written, or not at all. Every file is
     compared with the checksum of the manifest.
-  - Nothing is ever removed from the repository. How long copies stay is said by C(restic forget), with an account that
-    may do that and that this host need not know.
+  - With restic a copy is whole when its snapshot is there. With rclone the files of a set are compared with those
+    there, by a checksum that both sides know or else by reading them back, and its manifest goes last; a folder
+    without one is no set, and one with it is never written over.
+  - Secrets reach the engine by its environment or a file, never by its arguments.
+  - A lock of restic that a killed run has left behind is removed, when restic itself says that nobody holds it.
+  - Nothing else is ever removed from the repository. How long copies stay is said by C(restic forget), with an account
+    that may do that and that this host need not know.
 options:
   state:
     description: Whether sets are copied to the repository, or one is fetched from it.
@@ -46,16 +53,22 @@ options:
     description: Stamp of the only set that is copied or fetched. Empty fetches the newest of the repository.
     type: str
     default: ''
+  engine:
+    description: What leads to the other place.
+    type: str
+    choices: [restic, rclone]
+    default: restic
   repository:
     description:
       - The repository, as restic writes it, such as C(/mnt/offsite), C(sftp:backup@far:/sets) or
-        C(s3:https://s3.example.com/sets).
+        C(s3:https://s3.example.com/sets); or a remote with a folder, as rclone writes it, such as C(far:sets).
+      - An address with a secret in it is refused, because it would stand in the list of processes.
     type: str
     required: true
   password:
     description:
-      - The repository's password. Without it nobody can read what is there, you neither.
-      - Exactly one of this and O(password_file) is wanted.
+      - The password of a repository of restic. Without it nobody can read what is there, you neither.
+      - Exactly one of this and O(password_file) is wanted with O(engine=restic), and none with O(engine=rclone).
     type: str
   password_file:
     description: File with the password, on the host where the module runs.
@@ -63,21 +76,33 @@ options:
   environment:
     description:
       - What the way to the repository wants besides, such as C(AWS_ACCESS_KEY_ID) and C(AWS_SECRET_ACCESS_KEY).
+      - A remote of rclone is one of its configuration (C(RCLONE_CONFIG) names another file), or is described here,
+        such as by C(RCLONE_CONFIG_FAR_TYPE) and so on for the remote C(far).
     type: dict
+  options:
+    description: Extended options of restic (C(-o)), such as C(sftp.command). They are no place for secrets.
+    type: dict
+  offsite:
+    description:
+      - Whether the repository is in another building. Without it, whether its address leads away from this machine;
+        a folder that is mounted from elsewhere has to be named by V(true).
+    type: bool
   init:
     description: Whether a repository that is not there is made.
     type: bool
     default: true
   read_percent:
-    description: Share of all data of the repository that is read and compared after copying, V(0) to V(100).
+    description:
+      - Share of all data of the repository that is read and compared after copying, V(0) to V(100).
+      - restic reads packs, and rclone whole sets, another part of them each time.
     type: float
     default: 0
   bin_dir:
-    description: Folder with C(restic), where it is not in the C(PATH).
+    description: Folder with C(restic) or C(rclone), where it is not in the C(PATH).
     type: path
     default: ''
   lock_wait:
-    description: Seconds to wait for one who verifies or removes sets of a system.
+    description: Seconds to wait for one who verifies or removes sets of a system, or holds the lock of restic.
     type: float
     default: 0
   deadline:
@@ -85,7 +110,7 @@ options:
     type: float
     default: 21600
 requirements:
-  - restic >= 0.14 on the host where the module runs
+  - restic >= 0.14, or rclone >= 1.60, on the host where the module runs
 attributes:
   check_mode:
     description: Asks the repository what is there, says what would be copied or fetched, and writes nothing.
@@ -123,6 +148,17 @@ EXAMPLES = r"""
       AWS_SECRET_ACCESS_KEY: "{{ vault_nexuscos_s3_secret }}"
   check_mode: true
 
+- name: Keep plain copies in a bucket, too
+  nexuscos.ops.backup_offsite:
+    engine: rclone
+    repository: far:nexus-sets
+    environment:
+      RCLONE_CONFIG_FAR_TYPE: s3
+      RCLONE_CONFIG_FAR_PROVIDER: Other
+      RCLONE_CONFIG_FAR_ENDPOINT: https://s3.example.com
+      RCLONE_CONFIG_FAR_ACCESS_KEY_ID: "{{ vault_nexuscos_s3_key }}"
+      RCLONE_CONFIG_FAR_SECRET_ACCESS_KEY: "{{ vault_nexuscos_s3_secret }}"
+
 - name: Bring the newest set of the database back, because the disk is gone
   nexuscos.ops.backup_offsite:
     state: fetched
@@ -142,7 +178,7 @@ repository:
   returned: success
   type: str
 made:
-  description: Whether the repository was made, or would be.
+  description: Whether the repository, folder or bucket was made, or would be.
   returned: success
   type: bool
 sets:
@@ -180,7 +216,7 @@ sets:
       returned: where it was copied or fetched, or would be copied
       type: int
     added:
-      description: Bytes that were new in the repository, packed.
+      description: Bytes that were new in the repository; of restic, packed.
       returned: where it was copied
       type: int
     seconds:

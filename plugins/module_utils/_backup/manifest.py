@@ -63,6 +63,7 @@ class Copy:
 
     :ivar repository: where, without passwords; snapshot: its name there; at: ISO time in UTC.
     :ivar bytes: of the set; added: that were new there; seconds: how long it took.
+    :ivar engine: that sent it; offsite: whether it is away from this machine.
     """
 
     repository: str
@@ -71,6 +72,8 @@ class Copy:
     bytes: int
     added: int
     seconds: float
+    engine: str = "restic"
+    offsite: bool = False
 
 
 @dataclass
@@ -208,6 +211,8 @@ def _copy(one: Any) -> Copy:
         bytes=int(one["bytes"]),
         added=int(one["added"]),
         seconds=float(one["seconds"]),
+        engine=str(one.get("engine", "restic")),
+        offsite=one.get("offsite") is True,
     )
 
 

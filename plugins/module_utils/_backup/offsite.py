@@ -1,108 +1,28 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sets in another place: copied to a repository of restic, which encrypts them, and fetched from it again.
-
-A set is a snapshot with the tags ``system=…`` and ``stamp=…``. restic shows a snapshot only when all of it is there, so
-a copy that was broken off is none, and the next one sends what is missing.
-"""
+"""Sets in another place: copied there, and fetched from it again, by restic or by rclone."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
-from .._core.redact import redact_text
-from . import layout, listing, lock, manifest, stream
-from .manifest import Copy, ManifestError
+from . import layout, listing, lock, manifest, remote, stream
+from .manifest import Copy, Manifest, ManifestError
+from .rclone import Rclone
+from .remote import Known, Repository
+from .restic import Restic
 from .run_backup import human
 
 DEADLINE = 6 * 3600.0
-HOST = "nexuscos-backups"
-_ABSENT = ("unable to open config file", "Is there a repository at the following location", "does not exist")
 _LEVEL = 2
-_SHORT = 8
-
-
-class Repository:
-    """A repository, as the command restic knows it.
-
-    :param params: ``repository``, ``password`` or ``password_file``, ``environment``, ``bin_dir``.
-    :param until: on the clock of time.monotonic().
-    """
-
-    def __init__(self, params: Mapping[str, Any], until: float) -> None:
-        self.name = redact_text(str(params["repository"]))
-        self._until = until
-        self._program = os.path.join(params["bin_dir"], "restic") if params["bin_dir"] else "restic"
-        self._environment = {str(key): str(value) for key, value in (params["environment"] or {}).items()}
-        self._environment["RESTIC_REPOSITORY"] = str(params["repository"])
-        if params["password"]:
-            self._environment["RESTIC_PASSWORD"] = str(params["password"])
-        else:
-            self._environment["RESTIC_PASSWORD_FILE"] = str(params["password_file"])
-
-    def ask(self, *words: str) -> str:
-        """What restic prints.
-
-        :raises EngineError: it failed; its last words.
-        """
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise stream.EngineError("restic: there is no time left")
-        return stream.run([self._program, *words], self._environment, left)
-
-    def is_there(self) -> bool:
-        """Is it a repository that this password opens?
-
-        :raises EngineError: it cannot be told: no way to it, or another password.
-        """
-        try:
-            self.ask("cat", "config", "--no-lock")
-        except stream.EngineError as error:
-            if any(words in str(error) for words in _ABSENT):
-                return False
-            raise
-        return True
-
-    def snapshots(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """The newest snapshot of each set, by system and stamp.
-
-        :raises EngineError: restic failed, or said something else than snapshots.
-        """
-        try:
-            told = json.loads(self.ask("snapshots", "--json", "--no-lock", "--host", HOST) or "[]")
-            found = {}
-            for one in sorted(told or [], key=lambda one: str(one["time"])):
-                tags = dict(tag.split("=", 1) for tag in one.get("tags") or [] if "=" in tag)
-                if {"system", "stamp"} <= set(tags):
-                    key = (tags["system"], tags["stamp"])
-                    found[key] = {"id": str(one["id"])[:_SHORT], "path": str(one["paths"][0]), "at": str(one["time"])}
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise stream.EngineError(f"restic snapshots said what nobody understands: {error!r}") from error
-        return found
-
-    def send(self, one: layout.Set) -> dict[str, Any]:
-        """Copy a set; returns restic's summary.
-
-        :raises EngineError: it was not copied.
-        """
-        tags = [word for tag in ("nexuscos", f"system={one.system}", f"stamp={one.stamp}") for word in ("--tag", tag)]
-        said = self.ask("backup", "--json", "--host", HOST, *tags, one.path)
-        for line in reversed(said.splitlines()):
-            try:
-                told = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(told, dict) and told.get("message_type") == "summary" and told.get("snapshot_id"):
-                return told
-        raise stream.EngineError("restic backup ended well and named no snapshot: it is not counted as a copy")
 
 
 def spec() -> ArgSpec:
@@ -114,10 +34,13 @@ def spec() -> ArgSpec:
             "systems": {"type": "list", "elements": "str", "default": []},
             "newest": {"type": "int", "default": 1},
             "set": {"type": "str", "default": ""},
+            "engine": {"type": "str", "choices": ["restic", "rclone"], "default": "restic"},
             "repository": {"type": "str", "required": True},
             "password": {"type": "str", "no_log": True},
             "password_file": {"type": "path", "no_log": False},
             "environment": {"type": "dict", "no_log": True},
+            "options": {"type": "dict"},
+            "offsite": {"type": "bool"},
             "init": {"type": "bool", "default": True},
             "read_percent": {"type": "float", "default": 0.0},
             "bin_dir": {"type": "path", "default": ""},
@@ -125,7 +48,7 @@ def spec() -> ArgSpec:
             "deadline": {"type": "float", "default": DEADLINE},
         },
         mutually_exclusive=[("password", "password_file")],
-        required_one_of=[("password", "password_file")],
+        required_if=[("engine", "restic", ("password", "password_file"), True)],
     )
 
 
@@ -135,7 +58,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     :raises OpsError: nothing, or not all, was done; what was copied before stays.
     """
     _check(params)
-    repository = Repository(params, time.monotonic() + params["deadline"])
+    repository = _repository(params)
     if params["state"] == "fetched":
         return _fetch(params, repository, check_mode)
     return _copy(params, repository, check_mode)
@@ -148,39 +71,39 @@ def _check(params: Mapping[str, Any]) -> None:
         raise OptionError(f"read_percent: want 0 to 100, got {params['read_percent']:g}")
     if params["deadline"] <= 0 or params["lock_wait"] < 0:
         raise OptionError("deadline: want more than 0 seconds; lock_wait: 0 or more")
+    remote.check_name(params["repository"])
+    if params["engine"] == "rclone" and (params["password"] or params["password_file"] or params["options"]):
+        raise OptionError("engine: password, password_file and options are restic's; rclone gets all by environment")
     if params["set"] and not layout.is_stamp(params["set"]):
         raise OptionError(f"set: want a stamp such as 2026-11-29T060000Z, got {params['set']!r}")
     if params["state"] == "fetched" and len(params["systems"]) != 1:
         raise OptionError("systems: name the one system whose set is fetched")
 
 
+def _repository(params: Mapping[str, Any]) -> Repository:
+    until = time.monotonic() + params["deadline"]
+    return Rclone(params, until) if params["engine"] == "rclone" else Restic(params, until)
+
+
 def _copy(params: Mapping[str, Any], repository: Repository, check_mode: bool) -> dict[str, Any]:
     place = params["path"]
     there = repository.is_there()
     if not there and not params["init"]:
-        raise OpsError(f"{repository.name} is no repository yet: init: true makes one, or run restic init")
+        raise OpsError(f"{repository.name} is no repository yet: init: true makes it")
     made = not there
     if made and not check_mode:
-        repository.ask("init")
-    known = repository.snapshots() if there else {}
+        repository.make()
+    known = repository.sets() if there else {}
     rows: list[dict[str, Any]] = []
     failed: list[str] = []
     for name in listing.named(place, params["systems"]):
         for one in _chosen(place, name, params["set"], params["newest"], rows):
             row: dict[str, Any] = {"system": name, "stamp": one.stamp, "state": "there", "why": None}
             rows.append(row)
-            have = known.get((name, one.stamp))
-            if have:
-                row["snapshot"] = have["id"]
-                if not check_mode:
-                    _note(place, one, repository, have, params["lock_wait"])
-                continue
-            row["state"] = "would be copied" if check_mode else "copied"
-            if check_mode:
-                row["bytes"] = manifest.read(one.path).bytes
-                continue
             try:
-                row.update(_send(place, one, repository, params["lock_wait"]))
+                if not _is_known(params, repository, one, known.get((name, one.stamp)), row, check_mode):
+                    row["state"] = "would be copied" if check_mode else "copied"
+                    row.update(_plan(one) if check_mode else _send(params, one, repository))
             except OpsError as error:
                 row.update(state="failed", why=str(error))
                 failed.append(f"{name} {one.stamp}: {error}")
@@ -189,8 +112,8 @@ def _copy(params: Mapping[str, Any], repository: Repository, check_mode: bool) -
         raise OpsError("not copied to {}: {}".format(repository.name, "; ".join(failed)))
     checked = None
     if params["read_percent"] and not check_mode:
-        # What was read is told by its share: restic takes another one each time.
-        repository.ask("check", f"--read-data-subset={params['read_percent']:g}%")
+        # What was read is told by its share: both engines take another one each time.
+        repository.prove(params["read_percent"])
         checked = params["read_percent"]
     return _told(repository, rows, made, checked, changed)
 
@@ -223,37 +146,66 @@ def _unfit(one: layout.Set) -> str | None:
     return None
 
 
-def _send(place: str, one: layout.Set, repository: Repository, wait: float) -> dict[str, Any]:
-    """Copy one set, and note it in its manifest. Nobody removes it meanwhile; a backup need not wait."""
-    with lock.held(place, one.system + lock.VERIFYING, "copy to another place", wait):
-        began = time.monotonic()
-        told = repository.send(one)
-        copy = Copy(
-            repository=repository.name,
-            snapshot=str(told["snapshot_id"])[:_SHORT],
-            at=listing.iso(time.time()) or "",
-            bytes=int(told.get("total_bytes_processed") or 0),
-            added=int(told.get("data_added") or 0),
-            seconds=round(time.monotonic() - began, 3),
-        )
-        try:
-            manifest.add_copy(one.path, copy)
-        except OSError as error:
-            raise OpsError(f"it was copied, and its manifest could not be written: {error.strerror}") from error
-    return {"snapshot": copy.snapshot, "bytes": copy.bytes, "added": copy.added, "seconds": copy.seconds}
+def _plan(one: layout.Set) -> dict[str, Any]:
+    return {"bytes": manifest.read(one.path).bytes}
 
 
-def _note(place: str, one: layout.Set, repository: Repository, have: Mapping[str, Any], wait: float) -> None:
-    """Note a copy whose run was killed before it could; one that is noted stays as it is."""
+def _is_known(
+    params: Mapping[str, Any],
+    repository: Repository,
+    one: layout.Set,
+    have: Known | None,
+    row: dict[str, Any],
+    check_mode: bool,
+) -> bool:
+    """Is the set there? One whose run was killed before it could note that is looked at, and noted."""
+    if have is None:
+        return False
     told = manifest.read(one.path)
-    if any((copy.repository, copy.snapshot) == (repository.name, have["id"]) for copy in told.copies):
-        return
-    with lock.held(place, one.system + lock.VERIFYING, "note of a copy in another place", wait):
-        copy = Copy(repository.name, have["id"], have["at"], told.bytes, added=0, seconds=0.0)
-        try:
-            manifest.add_copy(one.path, copy)
-        except OSError as error:
-            raise OpsError(f"{one.path}: the manifest could not be written: {error.strerror}") from error
+    noted = [copy for copy in told.copies if (copy.repository, copy.snapshot) == (repository.name, have.id)]
+    # What is said of the way there may have changed since.
+    if not noted and not repository.holds(have, told):
+        return False
+    row["snapshot"] = have.id
+    if not check_mode and (not noted or noted[-1].offsite != _is_elsewhere(params)):
+        with lock.held(params["path"], one.system + lock.VERIFYING, "note of a copy", params["lock_wait"]):
+            copy = noted[-1] if noted else Copy(repository.name, have.id, have.at, told.bytes, added=0, seconds=0.0)
+            _note(params, one, copy)
+    return True
+
+
+def _send(params: Mapping[str, Any], one: layout.Set, repository: Repository) -> dict[str, Any]:
+    """Copy one set, and note it in its manifest. Nobody removes it meanwhile; a backup need not wait."""
+    before = _noted(manifest.read(one.path), repository)
+    with lock.held(params["path"], one.system + lock.VERIFYING, "copy to another place", params["lock_wait"]):
+        now = _noted(manifest.read(one.path), repository)
+        if now and now != before:
+            return {"state": "there", "snapshot": now.snapshot}  # whoever had the lock before has sent it
+        began = time.monotonic()
+        sent = repository.send(one)
+        seconds = round(time.monotonic() - began, 3)
+        _note(
+            params, one, Copy(repository.name, sent.id, listing.iso(time.time()) or "", sent.bytes, sent.added, seconds)
+        )
+    return {"snapshot": sent.id, "bytes": sent.bytes, "added": sent.added, "seconds": seconds}
+
+
+def _noted(told: Manifest, repository: Repository) -> Copy | None:
+    return next((copy for copy in told.copies if copy.repository == repository.name), None)
+
+
+def _note(params: Mapping[str, Any], one: layout.Set, copy: Copy) -> None:
+    copy = dataclasses.replace(copy, engine=params["engine"], offsite=_is_elsewhere(params))
+    try:
+        manifest.add_copy(one.path, copy)
+    except OSError as error:
+        raise OpsError(f"{one.path} was copied, and its manifest could not be written: {error.strerror}") from error
+
+
+def _is_elsewhere(params: Mapping[str, Any]) -> bool:
+    if params["offsite"] is not None:
+        return bool(params["offsite"])
+    return remote.is_elsewhere(params["engine"], params["repository"])
 
 
 def _fetch(params: Mapping[str, Any], repository: Repository, check_mode: bool) -> dict[str, Any]:
@@ -261,14 +213,14 @@ def _fetch(params: Mapping[str, Any], repository: Repository, check_mode: bool) 
     place, name = params["path"], layout.check_name(params["systems"][0])
     if not repository.is_there():
         raise OpsError(f"{repository.name} is no repository: is the address right, and is it mounted?")
-    known = {stamp: one for (system, stamp), one in repository.snapshots().items() if system == name}
+    known = {stamp: one for (system, stamp), one in repository.sets().items() if system == name}
     if not known:
         raise OpsError(f"{repository.name} has no set of {name}")
     stamp = params["set"] or max(known)
     if stamp not in known:
         raise OptionError(f"set: {repository.name} has no set {stamp} of {name}; it has {', '.join(sorted(known))}")
     row: dict[str, Any] = {"system": name, "stamp": stamp, "state": "there", "why": None}
-    row["snapshot"] = known[stamp]["id"]
+    row["snapshot"] = known[stamp].id
     if os.path.isfile(os.path.join(place, stamp, name, manifest.NAME)):
         return _told(repository, [row], False, None, False)
     row["state"] = "would be fetched" if check_mode else "fetched"
@@ -290,18 +242,9 @@ def _fetch(params: Mapping[str, Any], repository: Repository, check_mode: bool) 
     return _told(repository, [row], False, None, True)
 
 
-def _unpack(repository: Repository, snapshot: Mapping[str, Any], folder: str, final: str) -> int:
-    """Restore a snapshot into a folder and compare every file with the manifest. Returns the bytes."""
-    aside = os.path.join(folder, layout.WRITING + "restic")
-    repository.ask("restore", snapshot["id"], "--target", aside)
-    inside = os.path.join(aside, snapshot["path"].lstrip("/"))
-    try:
-        names = os.listdir(inside)
-    except OSError as error:
-        raise OpsError(f"the snapshot {snapshot['id']} does not hold {snapshot['path']}") from error
-    for name in names:
-        os.rename(os.path.join(inside, name), os.path.join(folder, name))
-    shutil.rmtree(aside)
+def _unpack(repository: Repository, known: Known, folder: str, final: str) -> int:
+    """Bring a set into a folder and compare every file with the manifest. Returns the bytes."""
+    repository.unpack(known, folder)
     try:
         with open(os.path.join(folder, manifest.NAME), "rb") as handle:
             told = manifest.parse(json.loads(handle.read()), os.path.join(final, manifest.NAME))

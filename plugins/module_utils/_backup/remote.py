@@ -1,0 +1,192 @@
+# Copyright: (c) 2026, Nexus COS operations
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Another place, whatever engine leads there: what is asked of it, and how its command is run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+
+from .._core.errors import OptionError
+from .._core.redact import redact_text
+from . import layout, stream
+from .manifest import Manifest
+
+_PIECE = 1 << 16
+_LOOK_EVERY = 0.5
+_TAIL = 1 << 16
+_WORDS = 3
+# What no second attempt mends. The engines try for a quarter of an hour all the same.
+_HOPELESS = re.compile(
+    r"(?i)no space left on device|disk quota exceeded|quotaexceeded|storage ?full|invalidaccesskeyid|"
+    r"signaturedoesnotmatch|access key id you provided does not exist|signature we calculated does not match|"
+    r"permission denied \(publickey"
+)
+_HERE = re.compile(r"(?i)(/|\.|:local[,:]|local:)")
+_FAR_OF_RESTIC = re.compile(r"(?i)(sftp|s3|rest|b2|azure|gs|swift|rclone):")
+_SECRET_OPTION = re.compile(r"(?i)\b\w*(pass|secret|token|key_pem|access_key\w*|account|sas_url)\w*\s*=")
+
+
+class Failed(stream.EngineError):
+    """A command ended badly.
+
+    :ivar status: its exit status; output: what it had printed.
+    """
+
+    def __init__(self, text: str, status: int, output: str) -> None:
+        super().__init__(text)
+        self.status, self.output = status, output
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command has printed: output, and standard error."""
+
+    output: str
+    errors: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """A set that is there.
+
+    :ivar id: its name there; at: ISO time in UTC; path: where it lay when it was sent, as far as that is kept.
+    """
+
+    id: str
+    at: str
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A set that was sent; added: bytes that were new there."""
+
+    id: str
+    bytes: int
+    added: int
+
+
+class Repository(Protocol):
+    """One engine and one place. Whatever is asked raises EngineError when it fails.
+
+    :ivar name: without passwords.
+    """
+
+    name: str
+
+    def is_there(self) -> bool:
+        """Has anybody ever made it?"""
+
+    def make(self) -> None:
+        """Make it."""
+
+    def sets(self) -> dict[tuple[str, str], Known]:
+        """What is there, whole as far as the engine knows, by system and stamp."""
+
+    def holds(self, known: Known, told: Manifest) -> bool:
+        """Are all files of a set there, by name and size?"""
+
+    def send(self, one: layout.Set) -> Sent:
+        """Send a set."""
+
+    def unpack(self, known: Known, folder: str) -> None:
+        """Bring the files of a set into a folder that is there."""
+
+    def prove(self, percent: float) -> None:
+        """Read that share of all that is there, and compare it with what it should be."""
+
+
+def ask(argv: Sequence[str], environment: Mapping[str, str], until: float) -> Said:
+    """What a command prints. It ends when this process does, however that ends.
+
+    :param until: on the clock of time.monotonic().
+    :raises Failed: it ended badly.
+    :raises EngineError: it could not be started, was not done in time, or tries again what is hopeless.
+    """
+    name = os.path.basename(argv[0])
+    if time.monotonic() >= until:
+        raise stream.EngineError(f"{name}: there is no time left")
+    with tempfile.TemporaryFile() as errors:
+        process = stream.start(argv, environment, errors)
+        pieces: list[bytes] = []
+        try:
+            if process.stdout is None:
+                raise AssertionError("process.stdout is None")
+            source = process.stdout.fileno()
+            while True:
+                if select.select([source], [], [], _LOOK_EVERY)[0]:
+                    piece = os.read(source, _PIECE)
+                    if not piece:
+                        break
+                    pieces.append(piece)
+                elif process.poll():
+                    break  # it has failed, and what it has started keeps the output open
+                _go_on(name, errors, until)
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=_LOOK_EVERY)
+                    break
+                _go_on(name, errors, until)
+            status = process.returncode
+        finally:
+            stream.stop(process)
+        output, told = b"".join(pieces).decode(errors="replace"), _tail(errors)
+    if status:
+        raise Failed(stream.said(name, status, told.splitlines()), status, output)
+    return Said(output, told)
+
+
+def environment_of(params: Mapping[str, Any]) -> dict[str, str]:
+    """What the operator gives for the way there."""
+    return {str(key): str(value) for key, value in (params["environment"] or {}).items()}
+
+
+def program(params: Mapping[str, Any], name: str) -> str:
+    """The command of an engine."""
+    return os.path.join(params["bin_dir"], name) if params["bin_dir"] else name
+
+
+def check_name(repository: str) -> None:
+    """Refuse an address that has a secret in it: it would stand in the list of processes.
+
+    :raises OptionError: it has.
+    """
+    if _SECRET_OPTION.search(repository):
+        raise OptionError(
+            "repository: a secret stands in the address, which everybody on that host can see: give it by environment"
+        )
+
+
+def is_elsewhere(engine: str, repository: str) -> bool:
+    """Does an address lead away from this machine? A mount from elsewhere has to be named by who knows."""
+    if engine == "rclone":
+        return not _HERE.match(repository) and ":" in repository
+    return bool(_FAR_OF_RESTIC.match(repository))
+
+
+def _go_on(name: str, errors: BinaryIO, until: float) -> None:
+    """Give up where going on is of no use."""
+    late = time.monotonic() > until
+    told = _tail(errors)
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    words = redact_text("; ".join(lines[-_WORDS:]))
+    hopeless = next((line for line in lines if _HOPELESS.search(line)), None)
+    if hopeless:
+        raise stream.EngineError(f"{name} was ended, because no further attempt will help: {redact_text(hopeless)}")
+    if late:
+        raise stream.EngineError(f"{name} was not done in time" + (f": {words}" if words else ""))
+
+
+def _tail(errors: BinaryIO) -> str:
+    size = os.fstat(errors.fileno()).st_size
+    return os.pread(errors.fileno(), _TAIL, max(0, size - _TAIL)).decode(errors="replace")

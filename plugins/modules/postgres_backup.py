@@ -18,6 +18,10 @@ description:
   - O(engine=pg_dump) dumps one database, with the roles of its server. Rows are counted in the very snapshot that is
     dumped, by the server, while it is dumped. The checksum is computed while the dump is written.
   - O(engine=pg_basebackup) copies a whole server, with the WAL that makes the copy one moment.
+  - O(engine=pgbackrest) lets pgBackRest back a whole server up into its own repository, all of it (full) or what has
+    changed (differential, incremental), beside an archive of the WAL, so that any moment can be restored by
+    M(nexuscos.ops.postgres_restore). The set refers to the backup in the repository. Before each backup it is proven
+    that WAL comes into the archive, and after it the repository is read to its end.
   - A primary and a standby do as a source, of PostgreSQL 13 to 18. A standby exports snapshots as a primary does; the
     rows of its unlogged tables are not there, and neither in the set.
   - Runs on the host where the backups lie, with PostgreSQL's own client commands, and no library.
@@ -25,8 +29,38 @@ options:
   engine:
     description: What makes the set.
     type: str
-    choices: [pg_dump, pg_basebackup]
+    choices: [pg_dump, pg_basebackup, pgbackrest]
     default: pg_dump
+  stanza:
+    description:
+      - Stanza of pgBackRest that is backed up. Wanted with O(engine=pgbackrest), which takes where the server and the
+        repository are from pgBackRest's own configuration.
+      - Of the options of a login it takes O(login_password) alone, where pgBackRest logs in with one.
+    type: str
+  backup_type:
+    description:
+      - What O(engine=pgbackrest) makes, all (V(full)), what has changed since the last full one (V(diff)), or since the
+        last one (V(incr)). Where there is nothing to build on it is a full one; the set says what it was.
+    type: str
+    choices: [full, diff, incr]
+    default: incr
+  pgbackrest_config:
+    description: Configuration of pgBackRest. Left out, its own (C(/etc/pgbackrest/pgbackrest.conf)).
+    type: path
+  pgbackrest_repo:
+    description: Number of the repository, where the configuration has several.
+    type: int
+    default: 1
+  pgbackrest_account:
+    description:
+      - Account of this host that pgBackRest runs as, where the module runs as root. It owns the repository and may read
+        the server's files.
+    type: str
+    default: postgres
+  archive_timeout:
+    description: Seconds that a WAL file may take into the archive of O(engine=pgbackrest).
+    type: float
+    default: 60
   login_db:
     description:
       - The database that is dumped. Wanted with O(engine=pg_dump).
@@ -40,7 +74,7 @@ options:
     type: str
     choices: [custom, directory, tar, plain]
   jobs:
-    description: How many tables are dumped at once, with O(format=directory).
+    description: How many tables are dumped at once, with O(format=directory); processes of O(engine=pgbackrest).
     type: int
     default: 1
   compress:
@@ -139,7 +173,7 @@ extends_documentation_fragment:
   - nexuscos.ops.backup
   - nexuscos.ops.postgres
 requirements:
-  - psql, pg_dump, pg_dumpall and pg_restore, or pg_basebackup, of the server's version
+  - psql, pg_dump, pg_dumpall and pg_restore, or pg_basebackup, of the server's version; or pgbackrest 2.41 or newer
 notes:
   - 'Rights for O(engine=pg_dump): C(GRANT pg_read_all_data), C(BYPASSRLS) where tables have policies, and SELECT on
     large objects. For O(engine=pg_basebackup): C(REPLICATION), and a line for replication in C(pg_hba.conf).'
@@ -147,6 +181,12 @@ notes:
     with every pg_dump.
   - The set is read to its end by pg_restore, or pg_verifybackup. Where they are not there, or the copy is in archives,
     it is read by the module itself, against the sums that are in it.
+  - With O(engine=pgbackrest) run the module where pgBackRest backs up, on the database's host or on that of the
+    repository. The stanza has to be there (C(pgbackrest stanza-create)). How many backups stay is said by
+    C(repo1-retention-full) in its configuration. A set whose backup has expired is removed after the next backup, and
+    is told in RV(expired). M(nexuscos.ops.backup_prune) removes what refers to a backup, and never the backup.
+  - A copy of such a set in another place is a copy of what refers to the backup. For a second copy of the data, give
+    pgBackRest a second repository.
 seealso:
   - module: nexuscos.ops.backup_health
   - module: community.postgresql.postgresql_db
@@ -208,6 +248,20 @@ EXAMPLES = r"""
     login_user: replicator
     login_password: "{{ vault_replicator_password }}"
     compress: 1
+
+- name: Back up by pgBackRest what has changed since the last time
+  nexuscos.ops.postgres_backup:
+    system: db1
+    engine: pgbackrest
+    stanza: main
+
+- name: Begin with a full one on Sundays
+  nexuscos.ops.postgres_backup:
+    system: db1
+    engine: pgbackrest
+    stanza: main
+    backup_type: full
+    jobs: 4
 """
 
 RETURN = r"""
@@ -241,7 +295,7 @@ set:
       returned: always
       type: str
     format:
-      description: V(pg_custom), V(pg_directory), V(pg_base_tar) or V(pg_base_plain).
+      description: V(pg_custom), V(pg_directory), V(pg_base_tar), V(pg_base_plain) or V(pgbackrest).
       returned: always
       type: str
     files:
@@ -324,6 +378,12 @@ plan:
     expected_seconds: 1.2
     free_bytes: 75608514560
     leftovers: []
+expired:
+  description: Stamps of the sets that were removed, because pgBackRest has expired their backups.
+  returned: with O(engine=pgbackrest)
+  type: list
+  elements: str
+  sample: [2026-10-29T060000Z]
 msg:
   description: What was made, in a line; in check mode what would be.
   returned: always
@@ -336,12 +396,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._backup import pod, postgres_base, postgres_dump, run_backup
+from ..module_utils._backup import pgbackrest_backup, pod, postgres_base, postgres_dump, run_backup
 from ..module_utils._backup.postgres_tools import postgres_spec
 from ..module_utils._core.argspec import ArgSpec
 from ..module_utils._core.errors import OpsError, OptionError
 
-ENGINES = {"pg_dump": ("custom", "directory"), "pg_basebackup": ("tar", "plain")}
+ENGINES: dict[str, tuple[str, ...]] = {
+    "pg_dump": ("custom", "directory"),
+    "pg_basebackup": ("tar", "plain"),
+    "pgbackrest": (),
+}
 
 
 def spec() -> ArgSpec:
@@ -365,10 +429,16 @@ def spec() -> ArgSpec:
             },
             "checkpoint": {"type": "str", "choices": ["fast", "spread"], "default": "fast"},
             "max_rate": {"type": "str"},
+            "stanza": {"type": "str"},
+            "backup_type": {"type": "str", "choices": list(pgbackrest_backup.TYPES), "default": "incr"},
+            "pgbackrest_config": {"type": "path"},
+            "pgbackrest_repo": {"type": "int", "default": 1},
+            "pgbackrest_account": {"type": "str", "default": "postgres"},
+            "archive_timeout": {"type": "float", "default": 60},
             "pod": pod.option(),
             "command_prefix": {"type": "list", "elements": "str", "default": []},
         },
-        required_if=[("engine", "pg_dump", ["login_db"])],
+        required_if=[("engine", "pg_dump", ["login_db"]), ("engine", "pgbackrest", ["stanza"])],
     )
     return run_backup.backup_spec().merge(postgres_spec()).merge(own)
 
@@ -377,13 +447,18 @@ def main() -> None:
     """Wire options and engine."""
     module = AnsibleModule(supports_check_mode=True, **spec().to_kwargs())
     try:
-        module.exit_json(**run(module.params, module.check_mode))
+        result = run(module.params, module.check_mode)
     except OpsError as error:
         module.fail_json(msg=f"{module.params['system']}: {error}")
+    for text in result.pop("warnings", []):
+        module.warn(text)
+    module.exit_json(**result)
 
 
 def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Make a set, or say what would be made."""
+    if params["engine"] == "pgbackrest":
+        return pgbackrest_backup.run(params, check_mode)
     formats = ENGINES[params["engine"]]
     given = {**params, "format": params["format"] or formats[0]}
     if given["format"] not in formats:

@@ -141,9 +141,10 @@ def read_file(job: Job, name: str, kind: str = "auto") -> str:
 
 def engine_of(known: Manifest) -> Engine:
     """How a set is proven."""
-    from . import verify_mongodb, verify_postgres, verify_redis
+    from . import verify_mongodb, verify_pgbackrest, verify_postgres, verify_redis
 
     own: dict[str, Engine] = {**verify_postgres.ENGINES, **verify_redis.ENGINES, **verify_mongodb.ENGINES}
+    own.update(verify_pgbackrest.ENGINES)
     return own.get(known.format) or own.get(known.engine) or Files()
 
 

@@ -131,7 +131,7 @@ class BaseEngine:
                 with contextlib.ExitStack() as stack:
                     server = stack.enter_context(scratch.running(settings, seconds=job.left()))
                     seconds = time.monotonic() - clock
-                    if not _knows_us(server, job):
+                    if not knows_us(server, job):
                         stack.close()
                         user = scratch.superuser(settings, job.left())
                         server = stack.enter_context(scratch.running(settings, user, job.left()))
@@ -511,8 +511,8 @@ def _value(server: psql.Server, database: str, name: str, query: str, until: flo
             raise Refuted(str(error)) from None
 
 
-def _knows_us(server: psql.Server, job: Job) -> bool:
-    """The first role of a server is not always postgres."""
+def knows_us(server: psql.Server, job: Job) -> bool:
+    """Whether the role that we log in as is there: the first role of a server is not always postgres."""
     try:
         server.answer("SELECT 1", seconds=job.left())
     except stream.EngineError as error:

@@ -27,6 +27,9 @@ description:
   - Level 5, the queries of O(smoke) answer as they should.
   - Sets of PostgreSQL, dumps as well as copies of a server, are proven to level 5, those of Redis and MongoDB to level
     4, where the programs of their servers are installed. Sets of other engines are proven to level 2.
+  - Sets of objects of Kubernetes are proven to level 4, in scratch namespaces of O(kubernetes). Level 4 compares what
+    the API server has made of each object with what was saved. Their Secrets are decrypted where the password of their
+    vault is given; a warning says that they were not, at level 2. Higher levels want it.
   - The scratch instance of PostgreSQL is a server of its own, of the same version as the set where it is installed, in
     a folder of its own and under an account of its own (C(postgres) or C(nobody), where the module is root). It listens
     on a socket that nobody else may enter, has no network, archives and replicates nothing, and is gone afterwards,
@@ -102,6 +105,34 @@ options:
         be able to reach it. Left out, it is C(/var/tmp).
     type: path
     default: ''
+  kubernetes:
+    description:
+      - The API server that sets of M(nexuscos.ops.k8s_backup) are restored to from level 3 on. Scratch namespaces are
+        made there (C(nexuscos-verify-*)), and are gone afterwards.
+      - ConfigMaps and Secrets are made in them and read back. Everything else is sent as a dry run, which the API
+        server checks, defaults and admits as in earnest; no pod starts, no volume is asked for.
+      - 'Rights: C(create), C(get), C(list), C(patch) and C(delete) of namespaces, and C(create), C(get) and C(patch) of
+        the kinds.'
+    type: dict
+    suboptions:
+      kubeconfig:
+        description: File with clusters, users and contexts, as O(nexuscos.ops.k8s_backup#module:kubeconfig).
+        type: path
+      context:
+        description: Context of the kubeconfig.
+        type: str
+      host:
+        description: URL of the API server.
+        type: str
+      token:
+        description: Bearer token.
+        type: str
+      ca_file:
+        description: File with the certificate authorities that the API server's certificate is checked against.
+        type: path
+      validate_certs:
+        description: Whether that is checked.
+        type: bool
   lock_wait:
     description:
       - Seconds to wait for another verification of O(system) to end. A backup that is being made is not waited for,
@@ -112,6 +143,8 @@ options:
     description: Seconds for all of it.
     type: float
     default: 7200
+extends_documentation_fragment:
+  - nexuscos.ops.vault
 attributes:
   check_mode:
     description: Says what would be proven and how long that took the last time, and files nothing.
@@ -340,14 +373,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._backup import verify
+from ..module_utils._backup import k8s_vault, verify
 from ..module_utils._core.argspec import ArgSpec
 from ..module_utils._core.errors import OpsError
 
 
 def spec() -> ArgSpec:
     """The options of this module."""
-    return ArgSpec(
+    own = ArgSpec(
         {
             "path": {"type": "path", "default": "/backups/nexus-cos"},
             "system": {"type": "str", "required": True},
@@ -369,10 +402,22 @@ def spec() -> ArgSpec:
             "jobs": {"type": "int", "default": 2},
             "bin_dir": {"type": "path", "default": ""},
             "scratch_dir": {"type": "path", "default": ""},
+            "kubernetes": {
+                "type": "dict",
+                "options": {
+                    "kubeconfig": {"type": "path"},
+                    "context": {"type": "str"},
+                    "host": {"type": "str"},
+                    "token": {"type": "str", "no_log": True},
+                    "ca_file": {"type": "path"},
+                    "validate_certs": {"type": "bool"},
+                },
+            },
             "lock_wait": {"type": "float", "default": 0.0},
             "deadline": {"type": "float", "default": verify.DEADLINE},
         }
     )
+    return own.merge(k8s_vault.vault_spec())
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .._core.errors import OpsError, OptionError
-from . import layout, lock, manifest, readers
+from . import k8s_vault, layout, lock, manifest, readers
 from .manifest import LEVELS, Manifest, Proof
 from .run_backup import human
 
@@ -45,6 +45,7 @@ class Job:
     :ivar one: the set; known: its manifest; wanted: level; until: on the clock of time.monotonic().
     :ivar smoke: queries of level 5, each ``query`` and ``answer``; accept: names or globs of sequences, constraints and
         indexes whose trouble is known.
+    :ivar kubernetes: how an API server is reached that scratch namespaces may be made in; vault_password: of Secrets.
     """
 
     one: layout.Set
@@ -56,6 +57,8 @@ class Job:
     jobs: int = 2
     bin_dir: str = ""
     scratch_dir: str = ""
+    kubernetes: Mapping[str, Any] | None = None
+    vault_password: str | None = None
     odd: list[str] = field(default_factory=list)
 
     def path(self, name: str) -> str:
@@ -141,9 +144,11 @@ def read_file(job: Job, name: str, kind: str = "auto") -> str:
 
 def engine_of(known: Manifest) -> Engine:
     """How a set is proven."""
-    from . import verify_mongodb, verify_pgbackrest, verify_postgres, verify_redis
+    from . import verify_k8s, verify_mongodb, verify_pgbackrest, verify_postgres, verify_redis
 
-    own: dict[str, Engine] = {**verify_postgres.ENGINES, **verify_redis.ENGINES, **verify_mongodb.ENGINES}
+    own: dict[str, Engine] = {
+        **verify_postgres.ENGINES, **verify_redis.ENGINES, **verify_mongodb.ENGINES, **verify_k8s.ENGINES
+    }  # fmt: skip
     own.update(verify_pgbackrest.ENGINES)
     return own.get(known.format) or own.get(known.engine) or Files()
 
@@ -180,7 +185,8 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         # Nothing can be filed: this is another set's manifest, or none.
         return _told(one, None, Proof(0, wanted, now(), 0.0, False, str(error)), [], False, False)
     engine = engine_of(known)
-    if known.encryption != "none" and wanted >= 2 and not isinstance(engine, Files):
+    opens = isinstance(engine, Files) or getattr(engine, "decrypts", False)
+    if known.encryption != "none" and wanted >= 2 and not opens:
         raise OptionError(
             f"level: the files are encrypted with {known.encryption}, and are proven to level 1 as they are"
         )
@@ -189,6 +195,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     job = Job(
         one=one, known=known, wanted=wanted, until=time.monotonic() + params["deadline"], smoke=params["smoke"],
         accept=params["accept"], jobs=params["jobs"], bin_dir=params["bin_dir"], scratch_dir=params["scratch_dir"],
+        kubernetes=params.get("kubernetes"), vault_password=k8s_vault.password(params),
     )  # fmt: skip
     if check_mode:
         return _plan(job, params["path"])

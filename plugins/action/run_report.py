@@ -20,8 +20,9 @@ from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.color import ANSIBLE_COLOR, stringc
 
+from ansible_collections.nexuscos.ops.plugins.module_utils._backup import outcome, steps
 from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_ID
-from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES, title_of
+from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import DOING, PROCEDURES, title_of
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.observe import now_iso
 from ansible_collections.nexuscos.ops.plugins.module_utils._history.keep import Keeper
 from ansible_collections.nexuscos.ops.plugins.module_utils._report import (
@@ -41,6 +42,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import 
     GROUPS,
     MISSING,
     OPTIONS,
+    STEPS,
     WITHOUT_MODULE,
     Look,
     capabilities_of,
@@ -82,11 +84,15 @@ class ActionModule(ActionBase):
                 "systems": {"type": "dict", "default": {}},
             }
         )
-        looks, left_out, no_module = _gather(task_vars)
+        doing = given["procedure"] in DOING
+        if doing:
+            looks, left_out, no_module = _gather_steps(given["procedure"], task_vars)
+        else:
+            looks, left_out, no_module = _gather(task_vars)
         report = build(
             _run(given, bool(self._task.check_mode)),
             PROCEDURES[given["procedure"]],
-            BY_ID,
+            steps.BY_ID if doing else BY_ID,
             looks,
             services=_plain(given["services"]),
             systems=_plain(given["systems"]),
@@ -231,6 +237,49 @@ def _gather(task_vars: Mapping[str, Any]) -> tuple[list[Look], list[str], dict[s
                 look.error = (MISSING, "not in the bundle: %s" % unrecorded[capability.module])
             looks.append(look)
     return looks, [str(host) for host in hosts if host not in in_play], no_module
+
+
+def _gather_steps(procedure: str, task_vars: Mapping[str, Any]) -> tuple[list[Look], list[str], dict[str, str]]:
+    """What a procedure of backups did: one look for every place of this run that has any of its systems."""
+    hostvars = task_vars["hostvars"]
+    places = [str(one) for one in task_vars["groups"].get("backups", ())]
+    in_play = {str(one) for one in task_vars.get("ansible_play_hosts_all") or ()}
+    looks = []
+    for place in places:
+        raw = hostvars.raw_get(place)
+        wanted = [str(one) for one in _plain(raw.get("__nexuscos_backup_here") or [])]
+        if place not in in_play or not wanted:
+            continue
+        look = Look(name=place, capability=STEPS)
+        told = {
+            "wanted": wanted,
+            "rows": _rows(procedure, place, wanted, raw),
+            "listed": _plain(raw.get("__nexuscos_backup_listed")),
+            "pruned": _plain(raw.get("__backup_prune_done")),
+            "copied": _plain(raw.get("__nexuscos_backup_copied")),
+        }
+        read_result(look, steps.observe(procedure, place, told))
+        looks.append(look)
+    # Who restores one system at one place has left out nothing.
+    left_out = [] if procedure == "restore" else [place for place in places if place not in in_play]
+    return looks, left_out, {}
+
+
+def _rows(procedure: str, place: str, wanted: list[str], raw: Mapping[str, Any]) -> Any:
+    """A row for each system, also where the run did not come to it."""
+    if procedure == "restore":
+        done = _plain(raw.get("__restore_done")) or {"failed": True}
+        failed = raw.get("__nexuscos_backup_failed")
+        if failed:
+            done = {**done, "failed": True, "msg": str(done.get("msg") or failed)}
+        # What was restored is told as a set is, by whatever name the engine's module has it.
+        done["set"] = done.get("set") or done.get("source") or {}
+        return outcome.rows([{**done, "item": name} for name in wanted], wanted, (), place)
+    rows = _plain(raw.get("backup_rows" if procedure == "backup" else "backup_verify_rows"))
+    if rows is not None:
+        return rows
+    why = str(raw.get("__nexuscos_backup_failed") or "nothing came of the place")
+    return outcome.rows([{"item": name, "failed": True, "msg": why} for name in wanted], wanted, (), place)
 
 
 def _describe(look: Look, variables: Any, in_cluster: bool) -> None:

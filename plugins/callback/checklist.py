@@ -34,7 +34,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.color import ANSIBLE_COLOR, stringc
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._catalogue import BY_ID
-from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES, title_of
+from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import LOOKING, title_of
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import CAPABILITIES, GROUPS, OPTIONS, kind_of
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.progress import Progress
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.terminal import plain
@@ -68,7 +68,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         name = os.path.splitext(os.path.basename(str(getattr(playbook, "_file_name", ""))))[0]
-        if name in PROCEDURES and self._display.verbosity < 2:
+        if name in LOOKING and self._display.verbosity < 2:
             self._procedure, self._whole = name, True
         super().v2_playbook_on_start(playbook)
 
@@ -88,7 +88,7 @@ class CallbackModule(DefaultCallback):
         systems, engines = _systems(play)
         if not systems:
             return
-        self._progress = Progress(PROCEDURES[self._procedure], BY_ID, systems, engines)
+        self._progress = Progress(LOOKING[self._procedure], BY_ID, systems, engines)
         title = title_of(self._procedure)
         self._display.display("%s: looking at %s" % (title, plural(len(systems), "system")))
         self._draw()
@@ -99,7 +99,7 @@ class CallbackModule(DefaultCallback):
         if not self._procedure and task.action == _START and self._display.verbosity < 2:
             # A playbook of the user's own that imports a procedure.
             self._procedure = str(task.args.get("procedure") or "")
-            if self._procedure in PROCEDURES:
+            if self._procedure in LOOKING:
                 self._begin(self._play)
             else:
                 self._procedure = ""

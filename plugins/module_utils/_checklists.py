@@ -137,14 +137,58 @@ END_OF_DAY: tuple[Item, ...] = (
     Item("evening.handoff", "Update on-call handoff notes", "Handoff notes", _EVENING, manual=True),
 )
 
-PROCEDURES: dict[str, tuple[Item, ...]] = {
+_RECOVERY = "operations:database-backups"
+_CHECK = "daily:daily-backup-check"
+_RESTORE_TEST = "daily:backup-restoration-test-weekly"
+
+BACKUP: tuple[Item, ...] = (
+    Item("backup.sets", "Manual backup", "Sets made", _RECOVERY),
+    Item(
+        "backup.copies",
+        "Application State Backups: a copy in another place",
+        "Copies elsewhere",
+        "operations:application-state-backups",
+    ),
+    Item("backup.cleanup", "Clean up old logs and backups", "Old sets", "daily:weekly-tasks"),
+    Item("backup.list", "List backups", "What can be restored", _RECOVERY),
+)
+
+BACKUP_VERIFY: tuple[Item, ...] = (
+    Item("backup_verify.integrity", "Test backup integrity", "Sets proven", _CHECK),
+    Item("backup_verify.list", "Verify backup files", "What can be restored", _CHECK),
+)
+
+RESTORE_TEST: tuple[Item, ...] = (
+    Item("restore_test.restore", "Restore to test environment", "Restored for a test", _RESTORE_TEST),
+    Item("restore_test.verify", "Verify test environment", "Holds what was saved", _RESTORE_TEST),
+    Item("restore_test.list", "List backups", "What can be restored", _RECOVERY),
+)
+
+RESTORE: tuple[Item, ...] = (
+    Item("restore.restored", "Restore from backup", "Restored", _RECOVERY),
+    Item("restore.list", "List backups", "What can be restored", _RECOVERY),
+)
+
+LOOKING: dict[str, tuple[Item, ...]] = {
     "daily_morning": MORNING,
     "daily_watch": WATCH,
     "daily_end_of_day": END_OF_DAY,
 }
-"""Procedure, by the name of its playbook, to its checklist."""
+"""Procedures that look at all systems, by the name of the playbook, to the checklist."""
+
+DOING: dict[str, tuple[Item, ...]] = {
+    "backup": BACKUP,
+    "backup_verify": BACKUP_VERIFY,
+    "weekly_restore_test": RESTORE_TEST,
+    "restore": RESTORE,
+}
+"""Procedures that do something at the places of backups, to the checklist."""
+
+PROCEDURES: dict[str, tuple[Item, ...]] = {**LOOKING, **DOING}
+"""All procedures."""
 
 
 def title_of(procedure: str) -> str:
-    """What a procedure is called in a report: ``morning``, ``watch``, ``end of day``."""
-    return procedure.split("_", 1)[-1].replace("_", " ")
+    """What a procedure is called in a report: ``morning``, ``end of day``, ``backup``, ``restore test``."""
+    known = {"backup_verify": "backup verification", "weekly_restore_test": "restore test"}
+    return known.get(procedure) or procedure.split("_", 1)[-1].replace("_", " ")

@@ -23,7 +23,7 @@ options:
     description: The procedure whose checklist was walked through.
     type: str
     required: true
-    choices: [daily_end_of_day, daily_morning, daily_watch]
+    choices: [backup, backup_verify, daily_end_of_day, daily_morning, daily_watch, restore, weekly_restore_test]
   run:
     description: RV(nexuscos.ops.run_start#module:run). Without it the report knows no duration.
     type: dict

@@ -19,7 +19,7 @@ options:
     description: The procedure whose checklist is walked through.
     type: str
     required: true
-    choices: [daily_end_of_day, daily_morning, daily_watch]
+    choices: [backup, backup_verify, daily_end_of_day, daily_morning, daily_watch, restore, weekly_restore_test]
   fail_on:
     description: What will fail the job. Only checked here; M(nexuscos.ops.run_report) acts on it.
     type: str

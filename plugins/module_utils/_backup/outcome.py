@@ -79,12 +79,25 @@ def _row(name: str, result: Mapping[str, Any] | None, listed: Mapping[str, Any],
         # Of a verification: how long that took. Of a backup: how long writing took.
         "seconds": _number(given.get("seconds", one.get("seconds"))),
         "level": given.get("level"),
+        "wanted": given.get("wanted"),
+        **_held(given.get("levels")),
         "restore_seconds": _number(given.get("restore_seconds")),
         "proven_level": proven.get("level"),
         "proven_age_s": _number(proven.get("level_age_s")),
         "proven_restore_seconds": _number(proven.get("restore_seconds")),
         "exposure_s": _number(listed.get("exposure_s")),
     }
+
+
+def _held(levels: Any) -> dict[str, Any]:
+    """How much of what was saved a restored copy has shown, as level 4 counted it."""
+    for one in levels if isinstance(levels, (list, tuple)) else ():
+        if isinstance(one, Mapping) and one.get("good") and isinstance(one.get("details"), Mapping):
+            for what in ("rows", "keys", "documents"):
+                count = one["details"].get(what)
+                if one.get("name") == LEVELS[4] and isinstance(count, int):
+                    return {"held": count, "held_what": what}
+    return {"held": None, "held_what": None}
 
 
 def _message(given: Mapping[str, Any]) -> str:

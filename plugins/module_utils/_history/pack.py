@@ -15,6 +15,8 @@ from .delta import Past, asked_of
 
 _LONGEST = 2000
 _MOST_VALUES = 200
+_DEPTHS = {"backup_health": 3, "backup_run": 3}
+"""Modules whose numbers lie deeper than elsewhere: a place of backups has some of each system."""
 
 
 def pack(report: Mapping[str, Any]) -> bytes:
@@ -140,7 +142,8 @@ def value_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for system in report["systems"]:
         name = text(system["name"])
-        for place, (fact, value) in enumerate(_numbers(system["facts"])):
+        depth = _DEPTHS.get(system["module"], 2)
+        for place, (fact, value) in enumerate(_numbers(system["facts"], depth=depth)):
             if place == _MOST_VALUES:
                 break
             key = text("%s.%s" % (system["module"], fact))
@@ -151,7 +154,8 @@ def value_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _numbers(facts: Any, before: str = "", depth: int = 2) -> Iterator[tuple[str, float]]:
     if not isinstance(facts, Mapping):
         return
-    for name, value in facts.items():
+    # The few that stand by themselves first, because there is a limit.
+    for name, value in sorted(facts.items(), key=lambda pair: isinstance(pair[1], Mapping)):
         number = number_or_none(value)
         if number is not None:
             yield "%s%s" % (before, name), number

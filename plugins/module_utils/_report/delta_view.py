@@ -29,6 +29,7 @@ def complete(report: dict[str, Any]) -> dict[str, Any]:
         for key in _FINDING:
             one.setdefault(key, None)
     report.setdefault("delta", None)
+    report.setdefault("backups", [])
     report.setdefault("history", {"kept": False, "error": None, "url": None, "ended": []})
     report.setdefault("trends", {"runs": [], "systems": {}, "findings": {}})
     return report

@@ -147,6 +147,8 @@ def _told(item: str, facts: Sequence[Mapping[str, Any]]) -> list[str]:
         ]
         if values:
             told.append(words % number(round(max(values))))
+    # What a procedure says by itself of a line, such as of a backup that was made.
+    told += [str(one["told"][item]) for one in facts if isinstance(one.get("told"), dict) and item in one["told"]]
     return told + (_overnight(facts) if item == "morning.alerts" else _lost(facts) if item == "morning.backups" else [])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import spark
+from . import restorable, spark
 from .delta_view import (
     acknowledged_lines,
     acknowledged_text,
@@ -95,6 +95,8 @@ def view(report: Mapping[str, Any]) -> dict[str, Any]:
             for lines in [spark.of_system(report["trends"], name)]
             if lines
         ],
+        "backups": restorable.page(report["backups"], report["trends"]),
+        "backups_head": restorable.HEAD,
         "spark_width": spark.WIDTH,
         "spark_height": spark.HEIGHT,
         "recorded": [system for system in report["systems"] if system["mode"] == "recorded"],

@@ -66,6 +66,8 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("logs", "log_health", "logs", "set of logs"),
     Capability("backups", "backup_health", "backup", "place of backups"),
 )
+STEPS = Capability("backups", "backup_run", "backup_run", "place of backups")
+"""What a run of the procedures of backups did at a place (_backup/steps.py); nothing looks at it in the morning."""
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(one.group for one in CAPABILITIES))
 WITHOUT_MODULE: tuple[str, ...] = ()
 """Groups of the inventory that the runbook speaks of and that nothing here looks at yet: said in the coverage."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import restorable
 from .delta_view import (
     acknowledged_lines,
     acknowledged_text,
@@ -78,7 +79,7 @@ def render(report: Mapping[str, Any]) -> str:
         lines.append(
             "| %d | %s | %s | %s |" % (place, escape(item["title"]), _MARK[item["status"]], escape(item["headline"]))
         )
-    lines += ["", "## Findings", "", *_findings(report), *_coverage(report)]
+    lines += ["", *_backups(report), "## Findings", "", *_findings(report), *_coverage(report)]
     if history_text(report):
         lines += ["", "History of runs: %s" % escape(history_text(report))]
     return "\n".join(lines).rstrip() + "\n"
@@ -108,6 +109,20 @@ def _recorded(report: Mapping[str, Any]) -> list[str]:
         if system["mode"] == "recorded"
     ]
     return [*lines, ""] if lines else []
+
+
+def _backups(report: Mapping[str, Any]) -> list[str]:
+    """What can be restored, with the proof."""
+    found = report["backups"]
+    if not found:
+        return []
+    lines = ["## What can be restored", "", "| place | %s |" % " | ".join(restorable.HEAD)]
+    lines.append("|%s" % ("---|" * (len(restorable.HEAD) + 1)))
+    lines += [
+        "| %s | %s |" % (escape(row["place"]), " | ".join(escape(cell) for cell in restorable.cells(row)))
+        for row in found
+    ]
+    return [*lines, "", *("- %s: %s" % (escape(row["system"]), escape(row["sentence"])) for row in found), ""]
 
 
 def _findings(report: Mapping[str, Any]) -> list[str]:

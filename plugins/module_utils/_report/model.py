@@ -14,6 +14,7 @@ from .._core.causes import Causes, find_causes
 from .._core.check import Check
 from .._core.finding import OK, STATUSES, UNKNOWN, Finding, badness, fingerprint, sort_findings, worst
 from .._core.redact import redact
+from . import restorable
 from .common import find_common
 from .delta_view import complete, open_counts
 from .headline import headline, tally
@@ -85,6 +86,7 @@ def build(
         "coverage": _coverage(items, by_item, rows, left_out, no_module or {}),
         "systems": [_system(look, findings, rows) for look in looks],
         "services": _services(findings, where, services, systems),
+        "backups": restorable.rows(looks),
     }
     return complete(report)
 

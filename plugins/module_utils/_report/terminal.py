@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from .._checklists import DOING
 from .._history.delta import BETTER, UNCHANGED
-from . import delta_view
+from . import delta_view, restorable
 from .evidence import telling
 from .text import clean, cut, duration, listed, number, pad, plural, when, width, wrap
 
@@ -51,6 +52,9 @@ def render(
     """
     columns = max(60, min(columns, 140))
     top = [*header(report, paint, columns), "", *items(report, paint, columns)]
+    if report["backups"] and (verbose or report["run"]["procedure"] in DOING):
+        head, *rest = restorable.lines(report["backups"], columns)
+        top += ["", paint(head, "dark gray"), *rest]
     changed = _changed(report, paint, columns, verbose)
     bottom = [
         *_coverage(report, paint, columns, verbose),

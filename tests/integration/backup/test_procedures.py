@@ -10,13 +10,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from running import LIMIT, end, said, wait_for, watched
 from scratch import BIN, ROOT, Source, fill, module, postgres
 
 PASSWORD_OF_REDIS = "geheim-of-redis"
@@ -37,7 +37,9 @@ class Platform:
             "name": "nexusdb", "engine": "postgres", "login_db": "nexusdb", "every": "6h", "level": 4,
             "bin_dir": str(BIN), **self.source.login, **({"keep": self.keep} if self.keep else {}),
         }  # fmt: skip
-        login = {"engine": "redis", "login_password": PASSWORD_OF_REDIS, "every": "6h"}
+        login = {
+            "engine": "redis", "login_password": PASSWORD_OF_REDIS, "every": "6h", "connect_timeout": LIMIT,
+        }  # fmt: skip
         return [
             database,
             {"name": "sessions", "login_unix_socket": str(self.redis), **login},
@@ -49,6 +51,7 @@ class Platform:
         """The options of redis_backup."""
         return {
             "system": "sessions", "login_unix_socket": str(self.redis), "login_password": PASSWORD_OF_REDIS,
+            "connect_timeout": LIMIT,
         }  # fmt: skip
 
     def inventory(self) -> Path:
@@ -57,7 +60,8 @@ class Platform:
             "ansible_python_interpreter": sys.executable,
             "nexuscos_backups_path": str(self.place),
             "nexuscos_backups_become": False,
-            "nexuscos_backup_deadline": 60,
+            "nexuscos_report_dir": str(self.folder / "reports"),
+            "nexuscos_backup_deadline": LIMIT,
             "nexuscos_backup_verify_bin_dir": str(BIN),
             "nexuscos_backup_systems": self.systems,
         }
@@ -75,14 +79,16 @@ class Platform:
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "local"),
             "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
         }
-        return subprocess.Popen(
-            [*command, *arguments, "-e", json.dumps(variables)], cwd=ROOT, env=environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        return watched(
+            subprocess.Popen(
+                [*command, *arguments, "-e", json.dumps(variables)], cwd=ROOT, env=environment, text=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            )
         )  # fmt: skip
 
     def play(self, playbook: str, *arguments: str, **variables: Any) -> tuple[int, str]:
         process = self.start(playbook, *arguments, **variables)
-        text, _none = process.communicate(timeout=120)
+        text = said(process)
         return process.returncode, text
 
     def do(self, name: str, **more: Any) -> dict[str, Any]:
@@ -93,7 +99,6 @@ class Platform:
 
     def back_up(self) -> Path:
         login = {**self.source.login, "login_db": "nexusdb", "bin_dir": str(BIN)}
-        time.sleep(1.1 if self.sets("nexusdb") else 0)
         return Path(self.do("postgres_backup", system="nexusdb", **login)["set"]["path"])
 
     def verify(self) -> None:
@@ -102,6 +107,12 @@ class Platform:
     def sets(self, system: str) -> list[Path]:
         """Finished sets, the oldest first."""
         return sorted(path.parent for path in self.place.glob("20*Z/%s/manifest.json" % system))
+
+    def report(self, procedure: str) -> dict[str, Any]:
+        """The report of the last run of a procedure."""
+        path = self.folder / "reports" / procedure / "latest" / "report.json"
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return told
 
     def tree(self) -> list[str]:
         return sorted(str(path) for path in self.place.rglob("*"))
@@ -126,16 +137,12 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until = time.monotonic() + 20
-        while client(socket, "PING") != "PONG":
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        wait_for(lambda: client(socket, "PING") == "PONG", "Redis answers", process)
         client(socket, "DEBUG", "POPULATE", "500", "session", "100")
         client(socket, "SET", "who", "me")
         yield socket
     finally:
-        process.terminate()
-        process.wait(20)
+        end(process)
 
 
 @pytest.fixture
@@ -156,15 +163,6 @@ def row(text: str, system: str) -> str:
     found = re.findall(r'^ +"(%s .*?)",?$' % system, text, re.M)
     assert found, text
     return str(found[-1])
-
-
-def until_there(paths: Any, what: str) -> Path:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        for path in paths():
-            return Path(path)
-        time.sleep(0.02)
-    raise AssertionError(what)
 
 
 def test_one_that_fails_holds_up_no_other_and_is_named_at_the_end(platform: Platform) -> None:
@@ -188,9 +186,26 @@ def test_one_that_fails_holds_up_no_other_and_is_named_at_the_end(platform: Plat
     for one in (database, sessions):
         told = json.loads((one / "manifest.json").read_text(encoding="utf-8"))
         assert [copy["repository"] for copy in told["copies"]] == [far["repository"]]
+    told = platform.report("backup")
+    assert [(one["id"], one["status"]) for one in told["items"]] == [
+        ("backup.sets", "critical"), ("backup.copies", "ok"), ("backup.cleanup", "not covered"),
+        ("backup.list", "critical"),
+    ]  # fmt: skip
+    assert [one["object"] for one in told["findings"] if one["check"] == "backup_run.set"] == ["b1/gone"]
+    assert {one["system"]: (one["outcome"], one["copies"]) for one in told["backups"]} == {
+        "nexusdb": ("ok", 1), "sessions": ("ok", 1), "gone": ("failed", None),
+    }  # fmt: skip
+    assert told["history"]["kept"]
     # What is proven a level higher is a matter of the next playbook, and of nothing else.
     code, text = platform.play("weekly_restore_test", nexuscos_backup_only="nexusdb")
     assert code == 0, text
+    told = platform.report("weekly_restore_test")
+    assert [one["status"] for one in told["items"]] == ["ok", "ok", "ok"], text
+    (database_row,) = told["backups"]
+    assert re.search(
+        r"restores in [\d.]+ s, holds every row it should; at most 1 min would be lost", database_row["sentence"]
+    )
+    assert database_row["held"] > 3000
     assert re.search(r"4 invariants, \d min ago, restores in [\d.]+ s +ok$", row(text, "nexusdb"))
     proof = json.loads((database / "manifest.json").read_text(encoding="utf-8"))["proofs"][-1]
     assert (proof["level"], proof["good"]) == (4, True)
@@ -217,6 +232,10 @@ def test_a_damaged_set_fails_the_restore_test_and_the_proven_one_outlives_retent
     assert code == 2
     assert "Not proven are the backups of nexusdb" in text
     assert "FAILED: " in row(text, "nexusdb")
+    told = platform.report("weekly_restore_test")
+    assert {one["check"] for one in told["findings"]} == {"backup_run.scratch", "backup_run.proof"}
+    assert told["backups"][0]["outcome"] == "failed"
+    assert told["backups"][0]["refuted"]
     # One is to be kept: the newest. The proven one stays all the same, and what came after it.
     code, text = platform.play("backup", **only)
     assert code == 0, text
@@ -233,22 +252,37 @@ def test_a_damaged_set_fails_the_restore_test_and_the_proven_one_outlives_retent
 
 @pytest.fixture
 def slow(redis: Path) -> Iterator[None]:
-    """A Redis that waits four seconds before it sends its snapshot."""
-    client(redis, "CONFIG", "SET", "repl-diskless-sync-delay", "4")
+    """A Redis that does not send its snapshot before it is told to."""
+    hold(redis, 3600)
     yield
-    client(redis, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
+    hold(redis, 0)
+
+
+def hold(redis: Path, seconds: int) -> None:
+    client(redis, "CONFIG", "SET", "repl-diskless-sync-delay", str(seconds))
+
+
+def writing(platform: Platform, process: subprocess.Popen[str]) -> Path:
+    """The folder that is being written, once redis-cli asks for the snapshot."""
+    return wait_for(lambda: next(platform.place.glob("20*Z/.writing-sessions"), None), "a set is begun", process)
+
+
+def writer(platform: Platform) -> int:
+    """The process of the module."""
+    told = json.loads((platform.place / ".lock-sessions").read_text(encoding="utf-8"))
+    return int(told["pid"])
 
 
 def test_a_killed_module_is_a_failure_and_the_next_run_cleans_up(platform: Platform, slow: None) -> None:
     process = platform.start("backup", nexuscos_backup_only="sessions")
-    half = until_there(lambda: platform.place.glob("20*Z/.writing-sessions"), "nothing is being written")
-    told = json.loads((platform.place / ".lock-sessions").read_text(encoding="utf-8"))
-    os.kill(int(told["pid"]), signal.SIGKILL)
-    text = process.communicate(timeout=60)[0]
+    half = writing(platform, process)
+    os.kill(writer(platform), signal.SIGKILL)
+    text = said(process)
     assert process.returncode == 2, text
     assert "No backup was made of sessions" in text
     assert half.exists()
     assert platform.sets("sessions") == []
+    hold(platform.redis, 0)
     platform.do("redis_backup", **platform.sessions)
     assert not half.exists()
     assert len(platform.sets("sessions")) == 1
@@ -256,14 +290,15 @@ def test_a_killed_module_is_a_failure_and_the_next_run_cleans_up(platform: Platf
 
 def test_a_killed_controller_leaves_no_half_set_and_two_operators_do_not_meet(platform: Platform, slow: None) -> None:
     process = platform.start("backup", nexuscos_backup_only="sessions")
-    half = until_there(lambda: platform.place.glob("20*Z/.writing-sessions"), "nothing is being written")
+    half = writing(platform, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     second = module("redis_backup", {"path": str(platform.place), **platform.sessions})
     assert second["failed"]
     assert re.search(r"backup by \S+ on \S+ since", second["msg"]), "the second is told who the first is"
     # The host goes on without the controller, and ends what it began.
-    until_there(lambda: platform.place.glob("20*Z/sessions/manifest.json"), "no set was made")
+    hold(platform.redis, 0)
+    wait_for(lambda: platform.sets("sessions"), "the set is made")
     assert not half.exists()
     assert not list(platform.place.glob("*/.writing-*"))
 
@@ -287,9 +322,21 @@ def test_restore_over_the_live_database_and_back_again(platform: Platform, sourc
     code, text = platform.play("restore", **over)
     assert code == 0, text
     assert source.psql("SELECT count(*) FROM billing.orders") == "3000"
+    assert [one["status"] for one in platform.report("restore")["items"]] == ["ok", "ok"]
     code, text = platform.play("restore", nexuscos_restore_state="undone", **over)
     assert code == 0, text
     assert source.psql("SELECT count(*) FROM billing.orders") == "0"
+
+
+def test_a_restore_that_failed_is_a_report_with_its_cause(platform: Platform) -> None:
+    code, text = platform.play("restore", nexuscos_restore_system="nexusdb")
+    assert code == 2
+    assert "nexusdb was not restored: " in text
+    told = platform.report("restore")
+    found = {one["check"]: one for one in told["findings"]}
+    assert "holds no set" in found["backup_run.restore"]["title"]
+    assert "nexuscos.ops.backup" in found["backup_run.restore"]["remedy"]
+    assert found["backup_run.usable"]["object"] == "b1/nexusdb"
 
 
 def test_a_restore_wants_one_system(platform: Platform) -> None:

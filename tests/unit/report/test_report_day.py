@@ -169,5 +169,7 @@ def test_words_of_a_person_cannot_break_the_page(note: str, title: str) -> None:
 
 
 def test_every_procedure_has_a_title_and_a_playbook() -> None:
-    assert [title_of(name) for name in PROCEDURES] == ["morning", "watch", "end of day"]
+    assert [title_of(name) for name in PROCEDURES] == [
+        "morning", "watch", "end of day", "backup", "backup verification", "restore test", "restore",
+    ]  # fmt: skip
     assert moment_of("2025-11-22T17:00:00Z") == NOW

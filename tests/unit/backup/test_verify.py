@@ -24,7 +24,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (
     lock,
     manifest,
     postgres_load,
-    postgres_restore,
+    postgres_names,
     psql,
     scratch_postgres,
     verify,
@@ -397,12 +397,12 @@ def test_answers_may_be_written_as_texts(value: Any, answer: Any, good: bool) ->
 @given(st.text(max_size=90))
 def test_names_of_databases_fit_and_are_found_again(database: str) -> None:
     stamp = "2026-11-29T060000Z"
-    name = postgres_restore.named(database, "before", stamp)
+    name = postgres_names.named(database, "before", stamp)
     assert len(name.encode()) <= 63
     assert name.endswith("_before_20261129t060000z")
-    later = postgres_restore.named(database, "before", "2026-11-30T060000Z")
-    other = "x" + postgres_restore.named("other", "before", stamp)
-    assert postgres_restore.of_name([name, other, later, database], database, "before")[0] == later
+    later = postgres_names.named(database, "before", "2026-11-30T060000Z")
+    other = "x" + postgres_names.named("other", "before", stamp)
+    assert postgres_names.of_name([name, other, later, database], database, "before")[0] == later
 
 
 @given(st.text())
@@ -430,7 +430,7 @@ LISTING = """;
 
 
 def test_rows_of_some_tables_are_chosen() -> None:
-    lines, keys, names = postgres_restore.selected(LISTING, ["billing.users", 'billing.Odd "name".it'])
+    lines, keys, names = postgres_names.selected(LISTING, ["billing.users", 'billing.Odd "name".it'])
     text = "\n".join(lines)
     assert names == ["billing.users", 'billing.Odd "name".it']
     assert "TABLE DATA billing users app" in text
@@ -442,7 +442,7 @@ def test_rows_of_some_tables_are_chosen() -> None:
 
 def test_a_table_that_is_not_there_is_named_with_the_nearest() -> None:
     with pytest.raises(OptionError, match=r"billing\.user'.*billing\.users"):
-        postgres_restore.selected(LISTING, ["billing.user"])
+        postgres_names.selected(LISTING, ["billing.user"])
 
 
 def test_a_database_is_made_like_another() -> None:
@@ -453,7 +453,7 @@ def test_a_database_is_made_like_another() -> None:
         "settings": [[None, ["search_path=billing, public", "work_mem=8MB"]], ["app", ["nx.note=it's"]]],
         "rights": [[None, "TEMPORARY", False], ["reader", "CONNECT", True]],
     }  # fmt: skip
-    made = postgres_restore.like(live, 'ne"u')
+    made = postgres_names.like(live, 'ne"u')
     assert made[0] == (
         'CREATE DATABASE "ne""u" WITH OWNER "app" TEMPLATE template0 ENCODING \'UTF8\' LC_COLLATE \'C.UTF-8\' '
         "LC_CTYPE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' TABLESPACE \"fast\""

@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..module_utils._backup import remote
+
 DOCUMENTATION = r"""
 name: backup_expected
 short_description: What backup_health has to find of the systems that are backed up
@@ -18,7 +20,8 @@ author: Nexus COS operations
 description:
   - Makes the option O(nexuscos.ops.backup_health#module:systems) of the systems that P(nexuscos.ops.backup#role) backs
     up, so that they are described once. Names, schedule and proof are taken, and no password.
-positional: judged
+  - Where there is another place that the sets are copied to, three copies of each are wanted.
+positional: judged, offsite
 options:
   _input:
     description: The systems, as C(nexuscos_backup_systems) has them.
@@ -31,6 +34,11 @@ options:
     type: list
     elements: dict
     default: []
+  offsite:
+    description:
+      - The other place, as C(nexuscos_backup_offsite) has it, a mapping with C(repository), or a list of them.
+    type: raw
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -42,22 +50,44 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Mappings with C(name), and C(every), C(level) and C(verify) where the system has them.
+  description:
+    - Mappings with C(name), and C(every), C(level) and C(verify) where the system has them, and C(copies) and
+      C(offsite) where there is another place.
   type: list
   elements: dict
 """
 
-_TAKEN = ("name", "every", "level", "verify")
+_TAKEN = ("name", "every", "level", "verify", "copies", "offsite")
 
 
-def backup_expected(systems: Any, judged: Any = ()) -> list[dict[str, Any]]:
+def backup_expected(systems: Any, judged: Any = (), offsite: Any = None) -> list[dict[str, Any]]:
     """See DOCUMENTATION."""
     for what, value in (("the systems", systems), ("judged", judged)):
         if not isinstance(value, (list, tuple)) or not all(isinstance(one, Mapping) for one in value):
             raise AnsibleFilterError("backup_expected: %s are a list of mappings" % what)
     known = {one.get("name") for one in judged}
-    found = [{key: one[key] for key in _TAKEN if key in one} for one in systems if one.get("name") not in known]
+    wanted = _wanted(offsite)
+    found = [
+        {**wanted, **{key: one[key] for key in _TAKEN if key in one}} for one in systems if one.get("name") not in known
+    ]
     return [*(dict(one) for one in judged), *found]
+
+
+def _wanted(offsite: Any) -> dict[str, Any]:
+    """How many copies there have to be, by the places that sets are copied to."""
+    places = [offsite] if isinstance(offsite, Mapping) else offsite or []
+    if not isinstance(places, (list, tuple)) or not all(isinstance(one, Mapping) for one in places):
+        raise AnsibleFilterError("backup_expected: offsite is a mapping with repository, or a list of them")
+    places = [one for one in places if one.get("repository")]
+    if not places:
+        return {}
+    away = any(
+        bool(one["offsite"])
+        if one.get("offsite") is not None
+        else remote.is_elsewhere(str(one.get("engine", "restic")), str(one["repository"]))
+        for one in places
+    )
+    return {"copies": 2 + len(places), "offsite": away}
 
 
 class FilterModule:

@@ -114,6 +114,42 @@ systems:
       returned: success
       type: int
       sample: 2280
+    copies:
+      description: The other places where sets of the system lie, as far as their manifests say.
+      returned: success
+      type: list
+      elements: dict
+      contains:
+        repository:
+          description: The place, without passwords.
+          returned: success
+          type: str
+          sample: sftp:backup@far:/sets
+        engine:
+          description: V(restic) or V(rclone).
+          returned: success
+          type: str
+        offsite:
+          description: Whether it is away from the host that keeps the sets.
+          returned: success
+          type: bool
+        newest:
+          description: Name of the newest set that is there, and was not refuted.
+          returned: success
+          type: str
+          sample: 2026-11-29T060000Z
+        age_s:
+          description: Its age in seconds.
+          returned: success
+          type: int
+        at:
+          description: When it was copied, ISO time.
+          returned: success
+          type: str
+        sets:
+          description: How many sets are there, of those that are here.
+          returned: success
+          type: int
     writing:
       description: Who is at work on the system, C(null) where nobody is.
       returned: success

@@ -125,6 +125,19 @@ CHECKS: tuple[Check, ...] = (
         rank=15,
     ),
     Check(
+        id="backup.copies",
+        question="Are there as many copies of every system as wanted, and is one that is off-site young enough?",
+        runbook=_DAILY,
+        items=_ITEMS,
+        source="copies that are noted in the manifests, where `copies` or `offsite` is wanted, or there ever was one",
+        remedy="ansible-playbook nexuscos.ops.backup copies the newest sets; it says why it cannot",
+        unit="intervals",
+        # A copy follows each set at once; after two intervals one is missing for sure.
+        target=2,
+        alert=4,
+        rank=34,
+    ),
+    Check(
         id="backup.latest",
         question="Does `latest` lead to the newest set of every system?",
         runbook=_DAILY,

@@ -77,6 +77,9 @@ def _system(system: Mapping[str, Any], place: str) -> dict[str, Any]:
         "level": system["level"],
         "manifest": None,
         "proofs": [],
+        "copies": system["copies"],
+        "offsite": system["offsite"],
+        "kept": [],
         "busy": lock.holder(place, system["name"]),
     }
     for path in sets.find(place, system["paths"]):
@@ -92,6 +95,7 @@ def _system(system: Mapping[str, Any], place: str) -> dict[str, Any]:
         if folder:
             folders.setdefault(folder, one["when"])
     found["proofs"] = described.proofs(folders.items(), place)
+    found["kept"] = described.copies(folders.items(), place)
     found["sets"] = found["sets"][:_TREND]
     return found
 

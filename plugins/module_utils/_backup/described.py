@@ -106,6 +106,30 @@ def proofs(folders: Iterable[tuple[str, float]], place: str) -> list[dict[str, A
     return found
 
 
+def copies(folders: Iterable[tuple[str, float]], place: str) -> list[dict[str, Any]]:
+    """Where sets lie besides, one entry each; of sets that nobody has refuted.
+
+    :param folders: of the sets, each with when it was begun.
+    """
+    found = []
+    for folder, when in folders:
+        try:
+            told = manifest.read(folder)
+        except ManifestError:
+            continue
+        found += [
+            {
+                "set": os.path.relpath(folder, place),
+                "when": when,
+                "repository": one.repository,
+                "offsite": one.offsite,
+                "at": one.at,
+            }
+            for one in (told.copies if not told.refuted else [])
+        ]
+    return found
+
+
 def read(folder: str, found: Mapping[str, Any], deadline: float, tools: bool) -> readers.Answer:
     """Read all files of a set to their last byte, by its format. The first that is bad is the answer."""
     # What nobody can look into is read as bytes.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._core.judge import Judge
+from . import evaluate_copies
 
 _FUTURE_S = 300.0
 _LEFTOVER_S = 3600.0
@@ -76,7 +77,7 @@ def _system(judge: Judge, obj: str, name: str, system: Mapping[str, Any], now: f
             "there is no backup of %s" % name,
             evidence={"looked_for": _list(system.get("paths")), "error": system.get("error")},
         )
-        for check in ("age", "future", "size", "manifest", "checksum", "readable", "renamed", "set", "proof"):
+        for check in ("age", "future", "size", "manifest", "checksum", "readable", "renamed", "set", "proof", "copies"):
             judge.looked("backup." + check, 0)
         return
     judge.looked("backup.exists")
@@ -93,6 +94,7 @@ def _system(judge: Judge, obj: str, name: str, system: Mapping[str, Any], now: f
     _set(judge, obj, name, system, evidence)
     _proof(judge, obj, name, system, evidence)
     _proven(judge, obj, name, system, now)
+    evaluate_copies.evaluate(judge, obj, name, system, now)
 
 
 def _time(
@@ -518,6 +520,7 @@ def _facts(judge: Judge, systems: Mapping[str, Mapping[str, Any]], now: float) -
             "sets": system.get("count") or 0,
             "read": _mapping(_mapping(system.get("proof")).get("read")).get("status"),
             **_proof_facts(system, newest, now),
+            **evaluate_copies.facts(system, newest, now),
         }
     ages = [row["age_s"] for row in rows.values() if isinstance(row["age_s"], int)]
     exposed = [row["exposure_s"] for row in rows.values()]

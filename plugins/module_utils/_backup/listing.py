@@ -45,9 +45,25 @@ def look(place: str, wanted: Sequence[str] = (), newest: int = 0, now: float | N
     for name in sorted(by_system):
         leads = layout.latest(place, name)
         rows = [_row(one, now, leads) for one in by_system[name]]
-        systems.append(_system(place, name, rows, leads, now))
+        systems.append({**_system(place, name, rows, leads, now), "copies": places(by_system[name], now)})
         sets += rows[: newest or None]
     return {"systems": systems, "sets": sets}
+
+
+def places(sets: Iterable[layout.Set], now: float) -> list[dict[str, Any]]:
+    """Where sets of a system lie besides: each place with the newest set that it has and that nobody has refuted."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in sets:
+        try:
+            told = manifest.read(one.path)
+        except ManifestError:
+            continue
+        for copy in told.copies if not told.refuted else []:
+            age = round(now - one.began)
+            place = {"repository": copy.repository, "engine": copy.engine, "offsite": copy.offsite}
+            found.setdefault(copy.repository, {**place, "newest": one.stamp, "age_s": age, "at": copy.at, "sets": 0})
+            found[copy.repository]["sets"] += 1
+    return sorted(found.values(), key=lambda place: str(place["repository"]))
 
 
 def named(place: str, wanted: Iterable[str]) -> list[str]:
@@ -102,6 +118,7 @@ def table(listed: dict[str, Any]) -> list[str]:
         for one in listed["sets"]
     ]
     lines = columns(rows, right=(2, 3, 4)) if listed["sets"] else ["no set"]
+    lines += _copies_table(listed["systems"])
     for system in listed["systems"]:
         if not system["name"].endswith(_SAFETY):
             lines.append(_exposure_words(system))
@@ -242,6 +259,29 @@ def _progress(folder: str, now: float) -> dict[str, Any]:
         "ends": iso(at + left) if left and quiet < _STALLED_S else None,
         "stalled_s": round(quiet) if quiet >= _STALLED_S else None,
     }
+
+
+def _copies_table(systems: Iterable[dict[str, Any]]) -> list[str]:
+    """Three copies, one of them off-site: how far that is so. Nothing where nothing is copied."""
+    rows = [("system", "copies", "besides the system itself", "off-site")]
+    for system in systems:
+        if system["name"].endswith(_SAFETY) or not system["sets"]:
+            continue
+        far = [place for place in system["copies"] if place["offsite"]]
+        newest = min(far, key=lambda place: int(place["age_s"]), default=None)
+        rows.append(
+            (
+                system["name"],
+                str(2 + len(system["copies"])),
+                ", ".join(["here", *(_place_words(place) for place in system["copies"])]),
+                "%s, %s old" % (newest["newest"], retention.span(max(newest["age_s"], 0))) if newest else "none",
+            )
+        )
+    return columns(rows, right=(1,)) if any(system["copies"] for system in systems) else []
+
+
+def _place_words(place: dict[str, Any]) -> str:
+    return "%s (%s, %d set%s)" % (place["repository"], place["engine"], place["sets"], "s" if place["sets"] > 1 else "")
 
 
 def _marks(one: dict[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ DEADLINE = 60.0
 VERIFY = ("read", "checksum", "none")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(m|min|h|d|w)")
 _UNITS = {"m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_KEYS = ("name", "paths", "every", "format", "verify", "level")
+_KEYS = ("name", "paths", "every", "format", "verify", "level", "copies", "offsite")
 # A run's folder of our own layout, see layout.py.
 _OWN = "????-??-??T??????Z/"
 
@@ -48,7 +48,10 @@ def check(given: Mapping[str, Any]) -> None:
 
 
 def systems(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The systems with their defaults: name, paths, every (seconds), format, verify, level, and own: of our layout."""
+    """The systems with their defaults: name, paths, every (seconds), format, verify, level, copies, offsite, own.
+
+    `own` is said of sets of our layout.
+    """
     found: list[dict[str, Any]] = []
     for place, one in enumerate(given["systems"], 1):
         name = one.get("name")
@@ -81,6 +84,8 @@ def systems(given: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "format": choice["format"][0],
                 "verify": choice["verify"][0],
                 "level": _level(one.get("level"), name),
+                "copies": _copies(one.get("copies", 0), name),
+                "offsite": _truth(one.get("offsite", False), name),
                 "own": own,
             }
         )
@@ -93,6 +98,20 @@ def _level(given: Any, name: str) -> int | None:
     if not re.fullmatch(r"[0-5]", str(given)):
         raise OptionError("systems: %s: level is 0 to 5, got %r" % (name, given))
     return int(given)
+
+
+def _copies(given: Any, name: str) -> int:
+    if not re.fullmatch(r"\d{1,2}", str(given)):
+        raise OptionError(
+            "systems: %s: copies is a number, with the system and its set among them, got %r" % (name, given)
+        )
+    return int(given)
+
+
+def _truth(given: Any, name: str) -> bool:
+    if not isinstance(given, bool):
+        raise OptionError("systems: %s: offsite is true or false, got %r" % (name, given))
+    return given
 
 
 def seconds(text: Any, name: str) -> float:

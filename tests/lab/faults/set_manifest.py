@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Let the manifest of a set tell something else.
 
-    set_manifest.py FOLDER [--system NAME] [--proof LEVEL DAYS] [--refuted WHY]
+    set_manifest.py FOLDER [--system NAME] [--proof LEVEL DAYS] [--refuted WHY] [--copy REPOSITORY DAYS]
 
 A set of the lab that has no manifest yet gets one that is right but for that.
 """
@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--system")
     parser.add_argument("--proof", nargs=2, type=float, metavar=("LEVEL", "DAYS"))
     parser.add_argument("--refuted")
+    parser.add_argument("--copy", nargs=2, metavar=("REPOSITORY", "DAYS"))
     given = parser.parse_args()
     told = manifest_of(given.folder)
     if given.system:
@@ -72,6 +73,9 @@ def main() -> None:
     if given.refuted:
         failed = {"level": 2, "wanted": 4, "at": iso(0), "seconds": 1.0, "good": False, "why": given.refuted}
         told["proofs"] = [*told.get("proofs", []), failed]
+    if given.copy:
+        there = {"repository": given.copy[0], "snapshot": "1a2b3c4d", "at": iso(float(given.copy[1])), "offsite": True}
+        told["copies"] = [{**there, "engine": "restic", "bytes": 1, "added": 1, "seconds": 1.0}]
     (given.folder / "manifest.json").write_text(json.dumps(told), encoding="utf-8")
 
 

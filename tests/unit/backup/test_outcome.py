@@ -100,3 +100,21 @@ def test_what_is_backed_up_is_judged_without_its_password() -> None:
     ]
     with pytest.raises(AnsibleFilterError, match="list of mappings"):
         backup_expected({"name": "nexusdb"})
+
+
+def test_where_there_is_another_place_copies_are_wanted() -> None:
+    far = {"repository": "sftp:backup@far:/sets", "password": "geheim"}
+    systems: list[dict[str, Any]] = [{"name": "redis"}, {"name": "volumes", "copies": 2, "offsite": False}]
+    assert backup_expected(systems, [], far) == [{"copies": 3, "offsite": True, "name": "redis"}, systems[1]]
+    for place, away in (
+        ({"repository": "/mnt/disk"}, False),
+        ({"repository": "/mnt/nfs", "offsite": True}, True),
+        ({"engine": "rclone", "repository": "far:sets"}, True),
+        ({"engine": "rclone", "repository": ":local:/sets"}, False),
+    ):
+        assert backup_expected(systems[:1], [], place) == [{"copies": 3, "offsite": away, "name": "redis"}]
+    both = backup_expected(systems[:1], [], [far, {"repository": "/mnt/disk"}])
+    assert both == [{"copies": 4, "offsite": True, "name": "redis"}]
+    assert backup_expected(systems[:1], [], {}) == [{"name": "redis"}]
+    with pytest.raises(AnsibleFilterError, match="repository"):
+        backup_expected(systems, [], "sftp:far:/sets")

@@ -21,6 +21,8 @@ VERIFYING = "@verify"
 """After the name of a system: the lock of a verification, which a backup need not wait for, and a removal must."""
 
 _ASK_EVERY = 0.2
+# Whoever asks who holds a lock (:func:`holder`) has it for a moment, and is nobody to be refused for.
+_LOOKED_AT = 0.5
 
 
 class Busy(OpsError):
@@ -74,7 +76,7 @@ def holder(place: str, system: str) -> dict[str, str] | None:
 
 
 def _take(handle: int, path: str, system: str, wait: float) -> None:
-    until = time.monotonic() + wait
+    until = time.monotonic() + max(wait, _LOOKED_AT)
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

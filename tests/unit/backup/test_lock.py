@@ -81,6 +81,21 @@ def test_who_waits_in_vain_is_told_who_has_it(tmp_path: Path) -> None:
         pass
 
 
+def test_who_only_looks_refuses_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look is to hold the lock for a moment, and what is there of a name is that of somebody who was killed."""
+    monkeypatch.setattr(lock, "_LOOKED_AT", 60.0)
+    end(holding(tmp_path), signal.SIGKILL)
+    looked = os.open(tmp_path / ".lock-nexusdb", os.O_RDONLY)
+    fcntl.flock(looked, fcntl.LOCK_SH)
+    timer = threading.Timer(0.05, os.close, [looked])
+    timer.start()
+    with lock.held(str(tmp_path), "nexusdb", "backup"):
+        told = lock.holder(str(tmp_path), "nexusdb")
+    timer.join()
+    assert told is not None
+    assert told["pid"] == str(os.getpid())
+
+
 def test_a_holder_that_is_killed_holds_no_more(tmp_path: Path) -> None:
     end(holding(tmp_path), signal.SIGKILL)
     assert lock.holder(str(tmp_path), "nexusdb") is None

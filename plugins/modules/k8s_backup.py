@@ -240,7 +240,8 @@ def spec() -> ArgSpec:
 
 def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Make a set, or say what would be made."""
-    return run_backup.run(params, check_mode, k8s_dump.Engine(params))
+    with k8s_dump.Engine(params) as engine:
+        return run_backup.run(params, check_mode, engine)
 
 
 def main() -> None:

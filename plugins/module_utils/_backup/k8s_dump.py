@@ -38,11 +38,20 @@ class Engine:
         for one in params["namespaces"]:
             check_name(one, "namespaces: a namespace", namespace=True)
         self._secret = k8s_vault.password(params)
+        self._opened: k8s_vault.Vault | None = None
         if ("v1", "Secret") in self._wanted and self._secret is None:
             raise OptionError(
                 "kinds: Secrets are written into an ansible-vault only, and no password of one is given: set "
                 "vault_password, vault_password_file or vault_id, or leave v1/Secret out of kinds"
             )
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End the vault."""
+        if self._opened is not None:
+            self._opened.close()
 
     def look(self, deadline: float) -> run_backup.Look:
         """Are the kinds served, may they be listed, and about how many are there?"""
@@ -55,9 +64,8 @@ class Engine:
                 here = sum(1 + count(about, "remainingItemCount") for doc, about in pages[:1] if doc)
                 found[what.title] = found.get(what.title, 0) + here
         if self._secret is not None and ("v1", "Secret") in self._wanted:
-            # That the vault is missing is said before anything is written.
-            with self._vault(deadline) as vault:
-                vault.encrypt(b"")
+            # That there is no ansible-core is said before anything is written.
+            self._vault(deadline).encrypt(b"")
         source: dict[str, Any] = {
             "host": api.place,
             "context": self._params["context"] or "",
@@ -77,22 +85,21 @@ class Engine:
         versions: dict[str, str] = {}
         inconsistent: list[str] = []
         needed: set[str] = set(self._params["namespaces"])
-        with self._vault(deadline) as vault:
-            writer = k8s_files.Writer(folder, progress, vault)
-            for what in self._resources(api):
-                for namespace in self._places(what):
-                    progress.item = f"{what.title} {namespace}".strip()
-                    for doc, about in self._list(api, what, namespace):
-                        place = what.title + (f" {namespace}" if namespace else "")
-                        versions[place] = text(about, "resourceVersion")
-                        if about["inconsistent"] and place not in inconsistent:
-                            inconsistent.append(place)
-                        if doc:
-                            self._take(what, doc, writer, left, owners, needed)
-                        _in_time(deadline)
-            if ("v1", "Namespace") not in self._wanted:
-                self._namespaces(api, needed, writer, left)
-            files = writer.done()
+        writer = k8s_files.Writer(folder, progress, self._vault(deadline))
+        for what in self._resources(api):
+            for namespace in self._places(what):
+                place = f"{what.title} {namespace}".strip()
+                progress.item = place
+                for doc, about in self._list(api, what, namespace):
+                    versions[place] = text(about, "resourceVersion")
+                    if about["inconsistent"] and place not in inconsistent:
+                        inconsistent.append(place)
+                    if doc:
+                        self._take(what, doc, writer, left, owners, needed)
+                    _in_time(deadline)
+        if ("v1", "Namespace") not in self._wanted:
+            self._namespaces(api, needed, writer, left)
+        files = writer.done()
         if not files:
             raise OpsError(
                 f"there is nothing to back up at {api.place}: no object of {', '.join(self._titles())} is chosen"
@@ -126,13 +133,14 @@ class Engine:
             system="", stamp="", engine=NAME, format=written.format, source={}, server="", began="", ended="",
             seconds=0.0, files=written.files, invariants=written.invariants,
         )  # fmt: skip
-        with self._vault(deadline) as vault:
-            return k8s_files.read(folder, known, vault if written.encryption != "none" else None)
+        return k8s_files.read(folder, known, self._vault(deadline) if written.encryption != "none" else None)
 
     # -- parts
 
     def _vault(self, deadline: float) -> k8s_vault.Vault:
-        return k8s_vault.Vault(self._secret or "", self._params["vault_id"], deadline)
+        if self._opened is None:
+            self._opened = k8s_vault.Vault(self._secret or "", self._params["vault_id"], deadline)
+        return self._opened
 
     def _titles(self) -> list[str]:
         return [f"{version}/{kind}" for version, kind in self._wanted]

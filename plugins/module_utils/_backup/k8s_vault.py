@@ -208,9 +208,11 @@ class Vault:
         if process is None or process.stdout is None:
             raise OpsError("the process of ansible-vault has ended")
         source = process.stdout.fileno()
-        while not select.select([source], [], [], _LOOK_EVERY)[0]:
+        while True:
             if time.monotonic() > self._until:
                 raise stream.EngineError("ansible-vault was not done in time")
+            if select.select([source], [], [], _LOOK_EVERY)[0]:
+                break
         piece = os.read(source, _PIECE)
         if not piece:
             errors = self._errors

@@ -10,14 +10,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pymongo
-from scratch import free_port
+from running import end, free_port, wait_for
 
 PROGRAM = Path(sys.executable).parent / "nx-27017"
 WHEN = datetime.datetime(2026, 11, 29, 6, tzinfo=datetime.timezone.utc)
@@ -56,23 +55,21 @@ class Mongo:
             ],
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        until = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(pymongo.errors.PyMongoError), self.client() as client:
-                client.admin.command("ping")
-                return
-            assert self.process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        wait_for(self._answers, f"the server answers; its log is {self.folder / 'log'}", self.process)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(pymongo.errors.PyMongoError), self.client() as client:
+            client.admin.command("ping")
+            return True
+        return False
 
     def stop(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(timeout=30)
+        if self.process:
+            end(self.process)
 
     def client(self) -> pymongo.MongoClient[dict[str, Any]]:
         return pymongo.MongoClient(
-            "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5000, tz_aware=True
+            "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=20_000, tz_aware=True
         )
 
     def fill(self) -> None:

@@ -9,13 +9,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scratch import free_port
+from running import end, free_port, wait_for
 
 PASSWORD = "s3cret of the source"
 
@@ -59,16 +58,14 @@ class Redis:
         }  # fmt: skip
         command = ["redis-server", *(part for name, value in given.items() for part in (f"--{name}", value))]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.folder)
-        until = time.monotonic() + 30
-        while "PONG" not in self.cli("PING", check=False):
-            assert self.process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < until, (self.folder / "log").read_text()
-            time.sleep(0.05)
+        wait_for(
+            lambda: "PONG" in self.cli("PING", check=False),
+            f"the server answers; its log is {self.folder / 'log'}", self.process,
+        )  # fmt: skip
 
     def stop(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(timeout=30)
+        if self.process:
+            end(self.process)
 
     def fill(self, keys: int = 2000, size: int = 40) -> None:
         """Keys of every type in three databases, some that expire, and a library of functions."""

@@ -12,15 +12,15 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from running import LIMIT, answer_of, end, free_port, wait_for, watched
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = "ansible_collections.nexuscos.ops.plugins.modules"
@@ -68,6 +68,18 @@ REFRESH MATERIALIZED VIEW billing.best;
 RESET ROLE;
 SELECT lo_from_bytea(0, '\\xdeadbeef'::bytea);
 ANALYZE;
+"""
+# The index of `gate` is not made as long as a file is there. So a restore of it stands still, at a known place.
+GATE = """
+CREATE FUNCTION public.passed(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  WHILE (pg_catalog.pg_stat_file('{file}', true)).size IS NOT NULL LOOP
+    PERFORM pg_catalog.pg_sleep(0.05);
+  END LOOP;
+  RETURN $1;
+END $$;
+CREATE TABLE public.gate AS SELECT 1 AS n;
+CREATE INDEX gate_n ON public.gate (public.passed(n));
 """
 
 
@@ -134,18 +146,33 @@ class Source:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, **_as_account()
             )
-        until = time.monotonic() + 30
-        while "1" not in self.run("psql", "-XqAt", "-d", "postgres", "-c", "SELECT 1", check=False):
-            assert self.process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < until, (self.folder / "log").read_text()
-            time.sleep(0.05)
+        wait_for(
+            lambda: "1" in self.run("psql", "-XqAt", "-d", "postgres", "-c", "SELECT 1", check=False),
+            f"the server answers; its log is {self.folder / 'log'}", self.process,
+        )  # fmt: skip
 
     def stop(self, number: int = signal.SIGINT) -> None:
         """SIGINT is a clean end, SIGQUIT and SIGKILL are crashes."""
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(30)
-            self.process = None
+        process, self.process = self.process, None
+        if process is not None:
+            try:
+                process.send_signal(number)
+                process.wait(LIMIT)
+            finally:
+                end(process)
+
+    @contextlib.contextmanager
+    def shut_gate(self) -> Iterator[None]:
+        """Nobody gets past :data:`GATE` meanwhile."""
+        self.gate.touch()
+        try:
+            yield
+        finally:
+            self.gate.unlink(missing_ok=True)
+
+    @property
+    def gate(self) -> Path:
+        return self.folder / "gate"
 
 
 @contextlib.contextmanager
@@ -170,8 +197,8 @@ def postgres(tcp: bool = False, **settings: str) -> Iterator[Source]:
         )  # fmt: skip
         secret.unlink()
         source = Source(folder, "127.0.0.1" if tcp else str(folder / "s"), free_port(), dict(settings))
-        source.start()
         try:
+            source.start()
             yield source
         finally:
             source.stop()
@@ -198,34 +225,25 @@ def counts(source: Source, database: str = DATABASE) -> dict[str, int]:
     return {name: int(source.psql(f"SELECT count(*) FROM {quoted}", database)) for name, quoted in pairs}
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-    return port
-
-
 def module(name: str, arguments: dict[str, Any], check_mode: bool = False, **more: Any) -> dict[str, Any]:
     """What a module returns that runs in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        process = start_module(name, arguments, Path(folder), check_mode, **more)
-        out, errors = process.communicate(timeout=120)
-    assert out.strip(), errors
-    answer: dict[str, Any] = json.loads(out)
-    return answer
+        return answer_of(start_module(name, arguments, Path(folder), check_mode, **more))
 
 
 def start_module(
     name: str, arguments: dict[str, Any], folder: Path, check_mode: bool = False, **more: Any
 ) -> subprocess.Popen[str]:
-    """A module that has been started; `folder` keeps its arguments."""
+    """A module that has been started; `folder` keeps its arguments. It is ended with the test."""
     file = folder / "arguments.json"
     given = {**arguments, "_ansible_check_mode": check_mode}
     file.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": given}), encoding="utf-8")
     file.chmod(0o600)
-    return subprocess.Popen(
-        [sys.executable, "-m", f"{MODULES}.{name}", str(file)], cwd=ROOT, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
+    return watched(
+        subprocess.Popen(
+            [sys.executable, "-m", f"{MODULES}.{name}", str(file)], cwd=ROOT, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
+        )
     )  # fmt: skip
 
 

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import bson
 import pytest
 from bson import json_util
 from mongodb_server import Mongo, mongod, mongodb
-from scratch import free_port, module, start_module
+from running import LIMIT, Narrow, answer_of, free_port, stopped, wait_for
+from scratch import module, start_module
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +77,21 @@ def state(place: Path) -> tuple[set[str], str]:
     return names, os.readlink(place / "latest" / "mongodb")
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"never: {what}")
-
-
 def begun(place: Path) -> list[Path]:
     """Files of a dump that is under way."""
     return [path for path in place.rglob("*.bson") if ".writing-mongodb" in str(path)]
+
+
+@contextlib.contextmanager
+def half_way(
+    what: str, server: Mongo, place: Path, folder: Path, **more: Any
+) -> Iterator[tuple[subprocess.Popen[str], Narrow]]:
+    """A module that has got a part of the documents, or sent one, and waits for the rest."""
+    narrow = {"mongodb_backup": "down", "mongodb_restore": "up"}[what]
+    with Narrow(server.port, **{narrow: 800_000}) as way:
+        process = start_module(what, options(server, place, **{"login_port": way.port, **more}), folder)
+        wait_for(way.held.is_set, "it is in the middle", process)
+        yield process, way
 
 
 @pytest.mark.parametrize("gzipped", [False, True])
@@ -225,19 +228,17 @@ def test_a_full_disk_keeps_what_was_there(source: Mongo, long: Mongo, tmp_path: 
 def test_a_server_that_goes_away_in_the_middle(doomed: Mongo, place: Path, tmp_path: Path, how: int) -> None:
     made(back_up(doomed, place))
     before = state(place)
-    process = start_module(
-        "mongodb_backup",
-        options(doomed, place, deadline=10.0 if how == signal.SIGSTOP else 60.0, connect_timeout=2),
-        tmp_path,
-    )
-    wait_for(lambda: begun(place), "something is written")
-    assert doomed.process
-    doomed.process.send_signal(how)
-    answer = json.loads(process.communicate(timeout=60)[0])
-    if how == signal.SIGSTOP:
-        doomed.process.send_signal(signal.SIGCONT)
+    deadline = 20.0 if how == signal.SIGSTOP else LIMIT
+    with half_way("mongodb_backup", doomed, place, tmp_path, deadline=deadline, connect_timeout=10) as (process, way):
+        wait_for(lambda: begun(place), "something is written", process)
+        assert doomed.process
+        with stopped(doomed.process.pid):
+            if how == signal.SIGKILL:
+                doomed.process.kill()
+            way.widen()
+            answer = answer_of(process)
     assert answer["failed"], answer
-    assert f"MongoDB at 127.0.0.1:{doomed.port}" in answer["msg"] or "not done in time" in answer["msg"]
+    assert f"MongoDB at 127.0.0.1:{way.port}" in answer["msg"] or "not done in time" in answer["msg"]
     assert state(place) == before
 
 
@@ -245,10 +246,10 @@ def test_a_server_that_goes_away_in_the_middle(doomed: Mongo, place: Path, tmp_p
 def test_a_module_that_is_killed_leaves_no_set(long: Mongo, place: Path, tmp_path: Path, how: int) -> None:
     made(back_up(long, place, include=["many"]))
     before = state(place)
-    process = start_module("mongodb_backup", options(long, place), tmp_path)
-    wait_for(lambda: begun(place), "something is written")
-    process.send_signal(how)
-    process.communicate(timeout=60)
+    with half_way("mongodb_backup", long, place, tmp_path) as (process, _way):
+        wait_for(lambda: begun(place), "something is written", process)
+        process.send_signal(how)
+        process.communicate(timeout=LIMIT)
     assert state(place)[1] == before[1]
     if how == signal.SIGTERM:
         assert state(place) == before
@@ -257,13 +258,11 @@ def test_a_module_that_is_killed_leaves_no_set(long: Mongo, place: Path, tmp_pat
 
 
 def test_two_operators_at_once(long: Mongo, place: Path, tmp_path: Path) -> None:
-    process = start_module("mongodb_backup", options(long, place), tmp_path)
-    wait_for(lambda: begun(place), "the first is at work")
-    process.send_signal(signal.SIGSTOP)
-    refused = back_up(long, place, include=["many.c00"])
-    process.send_signal(signal.SIGCONT)
-    assert f"process {process.pid}" in refused["msg"]
-    assert json.loads(process.communicate(timeout=60)[0])["changed"]
+    with half_way("mongodb_backup", long, place, tmp_path) as (process, way):
+        refused = back_up(long, place, include=["many.c00"])
+        assert f"process {process.pid}" in refused["msg"]
+        way.widen()
+        assert answer_of(process)["changed"]
 
 
 def test_a_restore_that_is_killed_touches_nothing_else_and_can_be_run_again(
@@ -271,15 +270,11 @@ def test_a_restore_that_is_killed_touches_nothing_else_and_can_be_run_again(
 ) -> None:
     made(back_up(long, place, include=["many"]))
     before = long.documents("many")
-    process = start_module("mongodb_restore", options(long, place), tmp_path)
-
-    def loading() -> bool:
+    with half_way("mongodb_restore", long, place, tmp_path) as (process, _way):
         with long.client() as client:
-            return len(client["many_restored"].list_collection_names()) > 5
-
-    wait_for(loading, "something is loaded")
-    process.kill()
-    process.communicate(timeout=60)
+            wait_for(client["many_restored"].list_collection_names, "something is loaded", process)
+        process.kill()
+        process.communicate(timeout=LIMIT)
     assert long.documents("many") == before
     answer = restore(long, place, confirm=["many_restored"], keep_old=False)
     assert not answer.get("failed"), answer

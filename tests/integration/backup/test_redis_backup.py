@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis_server import PASSWORD, Redis, redis
-from scratch import free_port, module, start_module
+from running import LIMIT, answer_of, children, free_port, is_gone, stopped, wait_for
+from scratch import module, start_module
 
 RUN = "2026-11-29T060000Z"
 
@@ -29,7 +31,7 @@ def source() -> Iterator[Redis]:
 
 @pytest.fixture
 def slow() -> Iterator[Redis]:
-    """A server that takes its time to save: 2 ms a key."""
+    """A server that takes its time to save, when it is held up."""
     with redis() as server:
         server.noise(1500, 4000)
         yield server
@@ -40,7 +42,8 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "backups"
 
 
-def hold_up(server: Redis, microseconds: int = 2000) -> None:
+def hold_up(server: Redis, microseconds: int = 60_000) -> None:
+    """Let saves that begin from now on take so long for each key: a minute and a half for all."""
     server.cli("CONFIG", "SET", "rdb-key-save-delay", str(microseconds))
 
 
@@ -67,24 +70,13 @@ def state(place: Path) -> tuple[set[str], str]:
     return names, os.readlink(place / "latest" / "redis")
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"never: {what}")
-
-
-def children(pid: int, name: str = "") -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid), name], capture_output=True, text=True, check=False)
-    return [int(one) for one in found.stdout.split()]
-
-
 def progress(place: Path) -> list[Path]:
     """The file that is being written, once there is something in it."""
-    return [path for path in place.rglob(".writing-redis/dump.rdb") if path.stat().st_size]
+    found = []
+    for path in place.rglob(".writing-redis/dump.rdb"):
+        with contextlib.suppress(FileNotFoundError):
+            found += [path] if path.stat().st_size else []
+    return found
 
 
 @pytest.mark.parametrize("diskless", ["yes", "no"])
@@ -125,9 +117,12 @@ def test_what_was_saved_is_what_another_server_loads(source: Redis, place: Path)
 
 def test_keys_whose_time_is_over_refute_nothing(place: Path) -> None:
     with redis() as server:
-        server.cli(data=b"".join(b"SET k%d v PX 1500\n" % n for n in range(100)))
+        # They stay until they are saved, however long that takes.
+        server.cli("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+        server.cli(data=b"".join(b"SET k%d v PX 100\n" % n for n in range(100)))
         server.cli("SET", "stays", "1")
         told = made(back_up(server, place))
+        server.cli("DEBUG", "SET-ACTIVE-EXPIRE", "1")
         assert told["invariants"]["databases"]["0"] == {"keys": 101, "expires": 100, "types": {"string": 101}}
         wait_for(lambda: server.keyspace() == {"0": 1}, "the keys expire")
     proof = prove(place)
@@ -249,17 +244,18 @@ def test_a_server_that_goes_away_in_the_middle(slow: Redis, place: Path, tmp_pat
     before = state(place)
     hold_up(slow)
     process = start_module(
-        "redis_backup", options(slow, place, deadline=10.0 if how == signal.SIGSTOP else 60.0), tmp_path
+        "redis_backup", options(slow, place, deadline=20.0 if how == signal.SIGSTOP else LIMIT), tmp_path
     )
-    wait_for(lambda: progress(place), "something is written")
+    wait_for(lambda: progress(place), "something is written", process)
     assert slow.process
     # The child that saves goes with it, or stands still with it.
-    for pid in [slow.process.pid, *children(slow.process.pid)]:
-        os.kill(pid, how)
-    out, _errors = process.communicate(timeout=60)
-    if how == signal.SIGSTOP:
-        os.kill(slow.process.pid, signal.SIGCONT)
-    answer = json.loads(out)
+    both = [slow.process.pid, *children(slow.process.pid)]
+    assert len(both) == 2
+    with stopped(*both):
+        if how == signal.SIGKILL:
+            for pid in both:
+                os.kill(pid, how)
+        answer = answer_of(process)
     assert answer["failed"]
     assert ("not done in time" if how == signal.SIGSTOP else "redis-cli --rdb failed") in answer["msg"]
     assert state(place) == before
@@ -270,9 +266,9 @@ def test_a_save_that_is_killed_is_told(slow: Redis, place: Path, tmp_path: Path)
     process = start_module("redis_backup", options(slow, place, method="bgsave"), tmp_path)
     assert slow.process
     pid = slow.process.pid
-    child = wait_for(lambda: children(pid), "the server saves")
+    child = wait_for(lambda: children(pid), "the server saves", process)
     os.kill(child[0], signal.SIGKILL)
-    answer = json.loads(process.communicate(timeout=60)[0])
+    answer = answer_of(process)
     assert "could not save" in answer["msg"]
     assert not (place / "latest").exists()
 
@@ -285,12 +281,12 @@ def test_a_module_that_is_killed_leaves_no_set_and_no_process(
     before = state(place)
     hold_up(slow)
     process = start_module("redis_backup", options(slow, place), tmp_path)
-    wait_for(lambda: progress(place), "something is written")
+    wait_for(lambda: progress(place), "something is written", process)
     engine = children(process.pid)
     process.send_signal(how)
-    process.communicate(timeout=60)
+    process.communicate(timeout=LIMIT)
     for pid in engine:
-        wait_for(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "redis-cli ends")  # type: ignore[misc]
+        wait_for(lambda pid=pid: is_gone(pid), "redis-cli ends")  # type: ignore[misc]
     assert state(place)[1] == before[1]
     if how == signal.SIGTERM:
         assert state(place) == before
@@ -301,16 +297,15 @@ def test_a_module_that_is_killed_leaves_no_set_and_no_process(
 
 
 def test_two_operators_at_once(slow: Redis, place: Path, tmp_path: Path) -> None:
-    hold_up(slow)
+    # Long enough to be found at work; then it stands still itself.
+    hold_up(slow, 10_000)
     process = start_module("redis_backup", options(slow, place), tmp_path)
-    wait_for(lambda: progress(place), "the first is at work")
-    process.send_signal(signal.SIGSTOP)
-    refused = back_up(slow, place)
-    process.send_signal(signal.SIGCONT)
+    wait_for(lambda: progress(place), "the first is at work", process)
+    with stopped(process.pid):
+        refused = back_up(slow, place)
     assert f"process {process.pid}" in refused["msg"]
     assert "holds the lock" in refused["msg"]
-    hold_up(slow, 0)
-    assert json.loads(process.communicate(timeout=60)[0])["changed"]
+    assert answer_of(process)["changed"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "yesterday"])
@@ -344,13 +339,18 @@ def test_damage_is_refuted(source: Redis, place: Path, damage: str) -> None:
 
 def test_a_verification_that_is_killed_leaves_no_server(slow: Redis, place: Path, tmp_path: Path) -> None:
     made(back_up(slow, place))
-    scratch = tmp_path / "scratch"
+    scratch, programs = tmp_path / "scratch", tmp_path / "bin"
     scratch.mkdir()
-    given = {"system": "redis", "path": str(place), "level": 4, "scratch_dir": str(scratch)}
+    programs.mkdir()
+    # The same server, and it takes its time to load.
+    sluggish = programs / "redis-server"
+    sluggish.write_text(f'#!/bin/sh\nexec {shutil.which("redis-server")} "$@" --key-load-delay 60000\n')
+    sluggish.chmod(0o755)
+    given = {"system": "redis", "path": str(place), "level": 4, "scratch_dir": str(scratch), "bin_dir": str(programs)}
     process = start_module("backup_verify", given, tmp_path)
-    server = wait_for(lambda: children(process.pid, "redis-server"), "a scratch server")
+    server = wait_for(lambda: children(process.pid, "redis-server"), "a scratch server", process)
     process.kill()
-    process.communicate(timeout=60)
-    wait_for(lambda: not os.path.exists(f"/proc/{server[0]}"), "the scratch server ends")
+    process.communicate(timeout=LIMIT)
+    wait_for(lambda: is_gone(server[0]), "the scratch server ends")
     assert prove(place, scratch_dir=str(scratch))["good"]
     assert list(scratch.iterdir()) == []

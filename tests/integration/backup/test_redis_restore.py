@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
-import time
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis_server import Redis, redis
+from running import LIMIT, Narrow, answer_of, children, is_gone, stopped, wait_for
 from scratch import module, start_module
 
 
@@ -124,46 +126,53 @@ def test_a_damaged_snapshot_replaces_nothing(source: Redis, target: Redis, tmp_p
         assert target.keyspace() == {"0": 1}
 
 
+@contextlib.contextmanager
+def half_way(target: Redis, place: Path, folder: Path, **more: Any) -> Iterator[tuple[subprocess.Popen[str], Narrow]]:
+    """A restore of which only the first part has come through."""
+    with Narrow(target.port, up=1_000_000) as way:
+        address = {"login_port": way.port, "confirm": f"127.0.0.1:{way.port}"}
+        process = start_module("redis_restore", options(target, place, **{**address, **more}), folder)
+        wait_for(way.held.is_set, "it is in the middle", process)
+        wait_for(lambda: sum(target.keyspace().values()) >= 20, "keys have come", process)
+        yield process, way
+
+
 @pytest.mark.parametrize("who", ["server", "module"])
 def test_whoever_is_killed_in_the_middle_what_is_there_stays(tmp_path: Path, who: str) -> None:
     place = tmp_path / "backups"
     with redis() as source, redis(appendonly="yes", appendfsync="always") as target:
-        source.noise(6000, 4000)
+        source.noise(1000, 4000)
         made = module("redis_backup", {"system": "redis", "path": str(place), **source.login})
         assert not made.get("failed"), made
         target.cli("SET", "mine", "1")
-        process = start_module("redis_restore", options(target, place, confirm=name(target)), tmp_path)
-        until = time.monotonic() + 60
-        while sum(target.keyspace().values()) < 20:
-            assert time.monotonic() < until
-        (process if who == "module" else target.process).send_signal(signal.SIGKILL)  # type: ignore[union-attr]
-        out, _errors = process.communicate(timeout=60)
+        assert target.process
+        with half_way(target, place, tmp_path) as (process, _way):
+            helpers = children(process.pid)
+            (process if who == "module" else target.process).send_signal(signal.SIGKILL)
+            out, _errors = process.communicate(timeout=LIMIT)
+        for pid in helpers:
+            wait_for(lambda pid=pid: is_gone(pid), "nobody sends any more")  # type: ignore[misc]
         if who == "server":
             assert json.loads(out)["failed"]
-            assert target.process
-            target.process.wait(timeout=30)
+            target.process.wait(LIMIT)
             target.start()
         assert target.cli("GET", "mine") == "1"
         assert target.cli("DBSIZE") == "1"
         answer = restore(target, place, confirm=name(target), keep_old=False)
         assert not answer.get("failed"), answer
-        assert target.keyspace() == {"0": 6000}
+        assert target.keyspace() == {"0": 1000}
 
 
 def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
     place = tmp_path / "backups"
     with redis() as source, redis() as target:
-        source.noise(6000, 4000)
+        source.noise(1000, 4000)
         module("redis_backup", {"system": "redis", "path": str(place), **source.login})
-        process = start_module("redis_restore", options(target, place, deadline=10.0), tmp_path)
-        until = time.monotonic() + 60
-        while sum(target.keyspace().values()) < 20:
-            assert time.monotonic() < until
-        assert target.process
-        target.process.send_signal(signal.SIGSTOP)
-        answer = json.loads(process.communicate(timeout=60)[0])
-        target.process.send_signal(signal.SIGCONT)
-        assert "not done in time" in answer["msg"]
+        with half_way(target, place, tmp_path, deadline=20.0) as (process, way):
+            assert target.process
+            with stopped(target.process.pid):
+                way.widen()
+                assert "not done in time" in answer_of(process)["msg"]
 
 
 def test_by_a_socket_and_as_a_user_with_the_rights_that_the_notes_list(target: Redis, place: Path) -> None:

@@ -133,12 +133,9 @@ def test_nonsense_in_the_file_is_no_obstacle(tmp_path_factory: pytest.TempPathFa
     path.write_bytes(data)
     with open(path, "rb") as stranger:
         fcntl.flock(stranger, fcntl.LOCK_EX)
-        with (
-            pytest.MonkeyPatch.context() as changed,
-            pytest.raises(lock.Busy, match=re.escape(str(path))),
-        ):
+        with pytest.MonkeyPatch.context() as changed:
             changed.setattr(lock, "_LOOKED_AT", 0.0)
-            with lock.held(str(place), "nexusdb", "backup"):
+            with pytest.raises(lock.Busy, match=re.escape(str(path))), lock.held(str(place), "nexusdb", "backup"):
                 pass
         assert lock.holder(str(place), "nexusdb") is not None
     with lock.held(str(place), "nexusdb", "backup"):

@@ -56,6 +56,14 @@ def prefix(given: Mapping[str, Any]) -> tuple[str, ...]:
     return (*words, _checked("name", given["name"], _POD), "--")
 
 
+def named(given: Mapping[str, Any]) -> dict[str, str]:
+    """Which pod it is, for a manifest: nothing in it is of the machine that keeps the backups.
+
+    :param given: the option ``pod``.
+    """
+    return {key: given[key] for key in ("context", "namespace", "name", "container") if given.get(key)}
+
+
 def _checked(option_name: str, text: str, wanted: re.Pattern[str]) -> str:
     if not wanted.fullmatch(text):
         raise OptionError(f"pod: {option_name}: {text!r} is no name that Kubernetes gives")

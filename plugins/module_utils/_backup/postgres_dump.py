@@ -109,8 +109,14 @@ def source_of(account: Login, server: Server) -> dict[str, Any]:
         "timeline": server.timeline,
         "standby": server.standby,
         "bytes": server.bytes,
-        **({"through": redact(list(account.prefix))} if account.prefix else {}),
+        **_way(account),
     }
+
+
+def _way(account: Login) -> dict[str, Any]:
+    if account.pod:
+        return {"pod": dict(account.pod)}
+    return {"through": redact(list(account.prefix))} if account.prefix else {}
 
 
 @dataclass(frozen=True)

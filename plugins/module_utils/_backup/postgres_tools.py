@@ -28,6 +28,8 @@ _BY_INPUT = (
     'export PGPASSWORD; exec "$@"'
 )
 _HINTS = (
+    ("ssh: connect to host", "the host does not answer to ssh"),
+    ("Permission denied (", "look at key and account of ssh"),
     ("pods/exec", "the account needs what playbooks/files/nexuscos-ops-pod-backup.yml gives"),
     ("cannot get resource", "the account needs what playbooks/files/nexuscos-ops-pod-backup.yml gives"),
     ("is not valid for pod", "look at container"),
@@ -61,6 +63,7 @@ class Login:
     :ivar tls: libpq's ``sslmode`` and so on, without those that are not set.
     :ivar bin_dir: folder of the commands; empty to look for those of the server's version.
     :ivar prefix: words before every command, such as ``[kubectl, exec, -i, -n, nexus-databases, postgres-0, --]``.
+    :ivar pod: which pod they lead into, where it is one.
     """
 
     host: str | None = None
@@ -72,6 +75,7 @@ class Login:
     connect_timeout: int = 5
     bin_dir: str = ""
     prefix: tuple[str, ...] = ()
+    pod: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The words to start a command by. Behind a prefix, the environment goes as words, but for the password."""
@@ -208,6 +212,7 @@ def login(params: Mapping[str, Any]) -> Login:
         connect_timeout=params["connect_timeout"],
         bin_dir=params["bin_dir"] or "",
         prefix=prefix_of(params),
+        pod=pod.named(params["pod"]) if params.get("pod") else {},
     )
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_image
-short_description: Make container images of static programs and push them to the registries of the lab
+short_description: Make container images of one layer and push them to the registries of the lab
 description:
-  - An image holds one program in one layer. The same program gives the same digest, so a second run pushes nothing.
+  - An image holds one static program, or a layer that was made before. The same content gives the same digest, so a
+    second run pushes nothing.
 options:
   images:
     type: list
@@ -18,10 +19,11 @@ options:
     suboptions:
       repository: {type: str, required: true, description: Name in the registry, such as C(nexus-cos/service).}
       tag: {type: str, required: true, description: Tag.}
-      program:
-        type: path
-        required: true
-        description: The static program; it becomes C(/<its name>) and the entry point.
+      program: {type: path, description: The static program; it becomes C(/<its name>) and the entry point.}
+      layer: {type: path, description: The file system of an image without O(images[].program), a packed archive.}
+      entrypoint: {type: list, elements: str, default: [], description: What such an image starts.}
+      environment: {type: dict, default: {}, description: Variables that it starts it with.}
+      user: {type: str, default: "65532:65532", description: Account that it is started as.}
   registries:
     type: list
     elements: dict
@@ -66,22 +68,39 @@ def digest_of(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def make(program):
-    """Blobs and manifest of an image: ({digest: bytes}, manifest bytes). Nothing in it depends on time or place."""
-    name = os.path.basename(program)
+def layer_of(program):
+    """A layer with one program in it: (packed, digest of what is packed)."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        info = tarfile.TarInfo(name)
+        info = tarfile.TarInfo(os.path.basename(program))
         info.size, info.mode = os.path.getsize(program), 0o755
         with open(program, "rb") as handle:
             archive.addfile(info, handle)
-    layer = gzip.compress(plain.getvalue(), compresslevel=1, mtime=0)
+    return gzip.compress(plain.getvalue(), compresslevel=1, mtime=0), digest_of(plain.getvalue())
+
+
+def layer_at(path):
+    """A layer that was made before: (packed, digest of what is packed)."""
+    with open(path, "rb") as handle:
+        packed = handle.read()
+    return packed, digest_of(gzip.decompress(packed))
+
+
+def make(image):
+    """Blobs and manifest of an image: ({digest: bytes}, manifest bytes). Nothing in it depends on time or place."""
+    if image["program"]:
+        layer, inside = layer_of(image["program"])
+        runs = {"Entrypoint": ["/" + os.path.basename(image["program"])]}
+    else:
+        layer, inside = layer_at(image["layer"])
+        variables = ["%s=%s" % pair for pair in sorted(image["environment"].items())]
+        runs = {"Entrypoint": image["entrypoint"], "Env": variables}
     config = json.dumps(
         {
             "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
             "os": "linux",
-            "config": {"Entrypoint": ["/" + name], "User": "65532:65532"},
-            "rootfs": {"type": "layers", "diff_ids": [digest_of(plain.getvalue())]},
+            "config": dict(runs, User=image["user"]),
+            "rootfs": {"type": "layers", "diff_ids": [inside]},
         },
         sort_keys=True,
     ).encode()
@@ -153,8 +172,14 @@ def main():
                 "options": {
                     "repository": {"type": "str", "required": True},
                     "tag": {"type": "str", "required": True},
-                    "program": {"type": "path", "required": True},
+                    "program": {"type": "path"},
+                    "layer": {"type": "path"},
+                    "entrypoint": {"type": "list", "elements": "str", "default": []},
+                    "environment": {"type": "dict", "default": {}},
+                    "user": {"type": "str", "default": "65532:65532"},
                 },
+                "required_one_of": [("program", "layer")],
+                "mutually_exclusive": [("program", "layer")],
             },
             "registries": {
                 "type": "list",
@@ -172,7 +197,7 @@ def main():
     changed, digests = False, {}
     try:
         for image in module.params["images"]:
-            blobs, manifest = make(image["program"])
+            blobs, manifest = make(image)
             digests[image["repository"]] = digest_of(manifest)
             if module.check_mode:
                 continue

@@ -166,6 +166,9 @@ def test_a_pod_is_reached_by_kubectl() -> None:
         "name": "statefulset/postgres", "namespace": "nexus-databases", "container": "postgres", "context": "east",
         "kubeconfig": "/etc/backup.kubeconfig", "kubectl": "/opt/kubectl",
     }  # fmt: skip
+    assert pod.named(given) == {
+        "context": "east", "namespace": "nexus-databases", "name": "statefulset/postgres", "container": "postgres",
+    }  # fmt: skip
     assert pod.prefix(given) == (
         "/opt/kubectl", "--kubeconfig=/etc/backup.kubeconfig", "--context=east", "--namespace=nexus-databases", "exec",
         "--stdin", "--quiet", "--pod-running-timeout=10s", "--container=postgres", "statefulset/postgres", "--",

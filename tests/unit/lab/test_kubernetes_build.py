@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib.util
 import io
@@ -188,12 +189,27 @@ def test_a_go_that_is_too_old_is_not_taken(tmp_path: Path, monkeypatch: pytest.M
 def test_an_image_depends_on_nothing_but_its_program(tmp_path: Path) -> None:
     program = tmp_path / "service"
     program.write_bytes(b"program")
-    blobs, manifest = image.make(str(program))
+    wanted = {"program": str(program), "user": "65532:65532"}
+    blobs, manifest = image.make(wanted)
     os.utime(program, (1, 1))
-    assert image.make(str(program)) == (blobs, manifest)
+    assert image.make(wanted) == (blobs, manifest)
     described = json.loads(manifest)
     assert {described["config"]["digest"], described["layers"][0]["digest"]} == set(blobs)
     config = json.loads(blobs[described["config"]["digest"]])
     assert config["config"]["Entrypoint"] == ["/service"]
     with tarfile.open(fileobj=io.BytesIO(blobs[described["layers"][0]["digest"]])) as archive:
         assert archive.getnames() == ["service"]
+
+
+def test_an_image_can_be_of_a_layer_that_was_made_before(tmp_path: Path) -> None:
+    layer = tmp_path / "layer.tar.gz"
+    with tarfile.open(layer, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("bin"))
+    start = {"entrypoint": ["/run"], "environment": {"PATH": "/bin"}, "user": "999:999"}
+    blobs, manifest = image.make({"program": None, "layer": str(layer), **start})
+    described = json.loads(manifest)
+    assert blobs[described["layers"][0]["digest"]] == layer.read_bytes()
+    config = json.loads(blobs[described["config"]["digest"]])
+    assert config["config"] == {"Entrypoint": ["/run"], "Env": ["PATH=/bin"], "User": "999:999"}
+    inside = hashlib.sha256(gzip.decompress(layer.read_bytes())).hexdigest()
+    assert config["rootfs"]["diff_ids"] == ["sha256:" + inside]

@@ -17,6 +17,7 @@ from typing import Any
 
 SECRETS = {
     "postgres": ["superuser", "nexus", "monitor", "backup", "replication"],
+    "postgres_pod": ["superuser", "backup"],
     "redis": None,
     "redis_monitor": None,
     "redis_replication": None,

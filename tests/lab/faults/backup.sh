@@ -32,11 +32,23 @@ restore() {
     cp -a "$folder" "$place/$stamp/$1"
   done
   rm -rf "${aside:?}/$1"
-  find "$place" -mindepth 1 -maxdepth 1 -type d -empty -delete
+  find "$place" -mindepth 1 -maxdepth 1 -type d -name '20*Z' -empty -delete
+  lead "$1"
 }
 
-# sums FOLDER: write its checksums anew, as a backup does that was broken from the beginning
-sums() { (cd "$1" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%f\n' | xargs sha256sum > SHA256SUMS); }
+# lead SYSTEM …: let the link of a system lead to its newest set, as a backup does
+lead() {
+  local system set
+  if [ -L "$place/latest" ] || [ ! -d "$place/latest" ]; then return 0; fi
+  for system in "$@"; do
+    set=$(newest "$system")
+    rm -f "$place/latest/$system"
+    if [ -n "$set" ]; then ln -s "../$(basename "$(dirname "$set")")/$system" "$place/latest/$system"; fi
+  done
+}
+
+# sums FOLDER: let its manifest say what is there, and in which folder, as a backup does that was broken from the beginning
+sums() { set_manifest "$1" --as-it-is; }
 
 # set_manifest FOLDER …: let the manifest of a set tell something else
 set_manifest() { .venv/bin/python tests/lab/faults/set_manifest.py "$@"; }
@@ -57,4 +69,5 @@ latest_back() {
   [ -e "$aside/latest" ] || [ -L "$aside/latest" ] || return 0
   rm -rf "$place/latest"
   mv "$aside/latest" "$place/latest"
+  lead nexusdb analytics redis
 }

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Let the manifest of a set tell something else.
 
-    set_manifest.py FOLDER [--system NAME] [--proof LEVEL DAYS] [--refuted WHY] [--copy REPOSITORY DAYS]
+    set_manifest.py FOLDER [--system NAME] [--proof LEVEL DAYS] [--refuted WHY] [--as-it-is] [--copy REPOSITORY DAYS]
 
 A set of the lab that has no manifest yet gets one that is right but for that.
 """
@@ -25,7 +25,6 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     if path.is_file():
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return told
-    files = [one for one in sorted(folder.rglob("*")) if one.is_file()]
     return {
         "version": 1,
         "system": folder.name,
@@ -38,15 +37,21 @@ def manifest_of(folder: Path) -> dict[str, Any]:
         "ended": iso(0),
         "seconds": 1.0,
         "encryption": "none",
-        "files": [
-            {
-                "path": str(one.relative_to(folder)),
-                "bytes": one.stat().st_size,
-                "sha256": hashlib.sha256(one.read_bytes()).hexdigest(),
-            }
-            for one in files
-        ],
+        "files": files_of(folder),
     }
+
+
+def files_of(folder: Path) -> list[dict[str, Any]]:
+    """Its files, as they are."""
+    return [
+        {
+            "path": str(one.relative_to(folder)),
+            "bytes": one.stat().st_size,
+            "sha256": hashlib.sha256(one.read_bytes()).hexdigest(),
+        }
+        for one in sorted(folder.rglob("*"))
+        if one.is_file() and one.name != "manifest.json"
+    ]
 
 
 def iso(days: float) -> str:
@@ -62,9 +67,12 @@ def main() -> None:
     parser.add_argument("--system")
     parser.add_argument("--proof", nargs=2, type=float, metavar=("LEVEL", "DAYS"))
     parser.add_argument("--refuted")
+    parser.add_argument("--as-it-is", action="store_true", help="its name and its files")
     parser.add_argument("--copy", nargs=2, metavar=("REPOSITORY", "DAYS"))
     given = parser.parse_args()
     told = manifest_of(given.folder)
+    if given.as_it_is:
+        told.update(system=given.folder.name, stamp=given.folder.parent.name, files=files_of(given.folder))
     if given.system:
         told["system"] = given.system
     if given.proof:

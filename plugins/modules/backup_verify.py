@@ -27,6 +27,9 @@ description:
   - Level 5, the queries of O(smoke) answer as they should.
   - Sets of PostgreSQL, dumps as well as copies of a server, are proven to level 5, those of Redis and MongoDB to level
     4, where the programs of their servers are installed. Sets of other engines are proven to level 2.
+  - Sets of file trees are proven to level 4. Level 2 checks the repository of restic and reads a share of it, level 3
+    restores the snapshot into a scratch folder, where restic compares each block, and level 4 compares every entry
+    with the list that was written with the set.
   - Sets of objects of Kubernetes are proven to level 4, in scratch namespaces of O(kubernetes). Level 4 compares what
     the API server has made of each object with what was saved. Their Secrets are decrypted where the password of their
     vault is given; a warning says that they were not, at level 2. Higher levels want it.
@@ -133,6 +136,30 @@ options:
       validate_certs:
         description: Whether that is checked.
         type: bool
+  restic:
+    description: The repository with the snapshots of M(nexuscos.ops.files_backup), from level 2 on.
+    type: dict
+    suboptions:
+      repository:
+        description: The repository, as O(nexuscos.ops.files_backup#module:repository).
+        type: str
+        required: true
+      password:
+        description: Its password. One of this and O(restic.password_file) is wanted.
+        type: str
+      password_file:
+        description: File with the password, on the host where the module runs.
+        type: path
+      environment:
+        description: What the way to the repository wants besides.
+        type: dict
+      options:
+        description: Extended options of restic.
+        type: dict
+      read_percent:
+        description: Share of all data of the repository that is read at level 2, another one each time.
+        type: float
+        default: 5
   lock_wait:
     description:
       - Seconds to wait for another verification of O(system) to end. A backup that is being made is not waited for,
@@ -373,7 +400,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._backup import k8s_vault, verify
+from ..module_utils._backup import files_dump, k8s_vault, verify
 from ..module_utils._core.argspec import ArgSpec
 from ..module_utils._core.errors import OpsError
 
@@ -412,6 +439,10 @@ def spec() -> ArgSpec:
                     "ca_file": {"type": "path"},
                     "validate_certs": {"type": "bool"},
                 },
+            },
+            "restic": {
+                "type": "dict",
+                "options": {"repository": {"type": "str", "required": True}, **files_dump.access_options()},
             },
             "lock_wait": {"type": "float", "default": 0.0},
             "deadline": {"type": "float", "default": verify.DEADLINE},

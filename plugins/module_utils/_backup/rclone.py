@@ -88,6 +88,8 @@ class Rclone:
         known = f"{one.stamp}/{one.system}"
         there, told = self._at(known), manifest.read(one.path)
         before = self._sizes(known)
+        if manifest.NAME in before:
+            raise stream.EngineError(f"{there} is another set of that name, or is damaged: it is not written over")
         self.ask("copy", "--checksum", *_OURS, one.path, there)
         said = self.ask("check", "--one-way", *_OURS, one.path, there)
         if _UNCHECKED in said.errors:
@@ -95,7 +97,7 @@ class Rclone:
             self.ask("check", "--one-way", "--download", *_OURS, one.path, there)
         if not self.holds(Known(known, ""), told):
             raise stream.EngineError(f"{one.path} is not what its manifest says, and was not copied whole")
-        self.ask("copyto", "--immutable", f"{one.path}/{manifest.NAME}", f"{there}/{manifest.NAME}")
+        self.ask("copyto", f"{one.path}/{manifest.NAME}", f"{there}/{manifest.NAME}")
         same = sum(file.bytes for file in told.files if before.get(file.path) == file.bytes)
         return Sent(known, told.bytes, told.bytes - same)
 

@@ -31,6 +31,7 @@ _HOPELESS = re.compile(
     r"signaturedoesnotmatch|access key id you provided does not exist|signature we calculated does not match|"
     r"permission denied \(publickey"
 )
+_DENIED = re.compile(r"(?i)access ?denied|permission denied|forbidden|\b40[13]\b")
 _HERE = re.compile(r"(?i)(/|\.|:local[,:]|local:)")
 _FAR_OF_RESTIC = re.compile(r"(?i)(sftp|s3|rest|b2|azure|gs|swift|rclone):")
 _SECRET_OPTION = re.compile(r"(?i)\b\w*(pass|secret|token|key_pem|access_key\w*|account|sas_url)\w*\s*=")
@@ -39,12 +40,12 @@ _SECRET_OPTION = re.compile(r"(?i)\b\w*(pass|secret|token|key_pem|access_key\w*|
 class Failed(stream.EngineError):
     """A command ended badly.
 
-    :ivar status: its exit status; output: what it had printed.
+    :ivar status: its exit status; output: what it had printed; errors: the end of its standard error.
     """
 
-    def __init__(self, text: str, status: int, output: str) -> None:
+    def __init__(self, text: str, status: int, output: str, errors: str = "") -> None:
         super().__init__(text)
-        self.status, self.output = status, output
+        self.status, self.output, self.errors = status, output, errors
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def ask(argv: Sequence[str], environment: Mapping[str, str], until: float) -> Sa
             stream.stop(process)
         output, told = b"".join(pieces).decode(errors="replace"), _tail(errors)
     if status:
-        raise Failed(stream.said(name, status, told.splitlines()), status, output)
+        raise Failed(stream.said(name, status, told.splitlines()), status, output, told)
     return Said(output, told)
 
 
@@ -154,6 +155,11 @@ def environment_of(params: Mapping[str, Any]) -> dict[str, str]:
 def program(params: Mapping[str, Any], name: str) -> str:
     """The command of an engine."""
     return os.path.join(params["bin_dir"], name) if params["bin_dir"] else name
+
+
+def is_refused(text: str) -> bool:
+    """Does an engine say that it may not, or cannot ever, rather than that there is nothing?"""
+    return bool(_HOPELESS.search(text) or _DENIED.search(text))
 
 
 def check_name(repository: str) -> None:

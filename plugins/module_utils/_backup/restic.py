@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -24,7 +25,8 @@ from .manifest import Manifest
 from .remote import Known, Sent
 
 HOST = "nexuscos-backups"
-_ABSENT = ("unable to open config file", "Is there a repository at the following location", "does not exist")
+# It asks "Is there a repository at the following location?" whatever went wrong: refused is not absent.
+_ABSENT = re.compile(r"(?i)does(?: not|n't) exist|no such file|not ?found|nosuch|\b404\b")
 _LOCKED = "already locked"
 _INCOMPLETE = 3
 _SHORT = 8
@@ -37,27 +39,32 @@ class Restic:
     :param params: ``repository``, ``password`` or ``password_file``, ``environment``, ``options``, ``bin_dir``,
         ``lock_wait``.
     :param until: on the clock of time.monotonic().
+    :ivar environment: of its command.
     """
 
     def __init__(self, params: Mapping[str, Any], until: float) -> None:
         self.name = redact_text(str(params["repository"]))
         self._until, self._wait = until, float(params["lock_wait"])
-        self._command = [remote.program(params, "restic")]
+        self._words = [remote.program(params, "restic")]
         for key, value in sorted((params["options"] or {}).items()):
-            self._command += ["-o", f"{key}={value}"]
-        self._environment = remote.environment_of(params)
-        self._environment["RESTIC_REPOSITORY"] = str(params["repository"])
+            self._words += ["-o", f"{key}={value}"]
+        self.environment = remote.environment_of(params)
+        self.environment["RESTIC_REPOSITORY"] = str(params["repository"])
         if params["password"]:
-            self._environment["RESTIC_PASSWORD"] = str(params["password"])
+            self.environment["RESTIC_PASSWORD"] = str(params["password"])
         else:
-            self._environment["RESTIC_PASSWORD_FILE"] = str(params["password_file"])
+            self.environment["RESTIC_PASSWORD_FILE"] = str(params["password_file"])
+
+    def command(self, *words: str) -> list[str]:
+        """The command; it wants :attr:`environment`."""
+        return [*self._words, *words]
 
     def ask(self, *words: str) -> str:
         """What restic prints.
 
         :raises EngineError: it failed; its last words.
         """
-        return remote.ask([*self._command, *words], self._environment, self._until).output
+        return remote.ask(self.command(*words), self.environment, self._until).output
 
     def ask_locked(self, *words: str) -> str:
         """The same for what wants the repository's lock, which somebody may hold, or have left behind.
@@ -86,7 +93,7 @@ class Restic:
         try:
             self.ask("cat", "config", "--no-lock")
         except remote.Failed as error:
-            if any(words in str(error) for words in _ABSENT):
+            if _ABSENT.search(str(error)) and not remote.is_refused(str(error)):
                 return False
             raise
         return True

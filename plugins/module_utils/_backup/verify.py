@@ -46,6 +46,7 @@ class Job:
     :ivar smoke: queries of level 5, each ``query`` and ``answer``; accept: names or globs of sequences, constraints and
         indexes whose trouble is known.
     :ivar kubernetes: how an API server is reached that scratch namespaces may be made in; vault_password: of Secrets.
+    :ivar restic: how the repository of file trees is reached.
     """
 
     one: layout.Set
@@ -59,6 +60,7 @@ class Job:
     scratch_dir: str = ""
     kubernetes: Mapping[str, Any] | None = None
     vault_password: str | None = None
+    restic: Mapping[str, Any] | None = None
     odd: list[str] = field(default_factory=list)
 
     def path(self, name: str) -> str:
@@ -144,12 +146,13 @@ def read_file(job: Job, name: str, kind: str = "auto") -> str:
 
 def engine_of(known: Manifest) -> Engine:
     """How a set is proven."""
-    from . import verify_k8s, verify_mongodb, verify_pgbackrest, verify_postgres, verify_redis
+    from . import verify_files, verify_k8s, verify_mongodb, verify_pgbackrest, verify_postgres, verify_redis
 
     own: dict[str, Engine] = {
         **verify_postgres.ENGINES, **verify_redis.ENGINES, **verify_mongodb.ENGINES, **verify_k8s.ENGINES
     }  # fmt: skip
     own.update(verify_pgbackrest.ENGINES)
+    own.update(verify_files.ENGINES)
     return own.get(known.format) or own.get(known.engine) or Files()
 
 
@@ -196,6 +199,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         one=one, known=known, wanted=wanted, until=time.monotonic() + params["deadline"], smoke=params["smoke"],
         accept=params["accept"], jobs=params["jobs"], bin_dir=params["bin_dir"], scratch_dir=params["scratch_dir"],
         kubernetes=params.get("kubernetes"), vault_password=k8s_vault.password(params),
+        restic=params.get("restic"),
     )  # fmt: skip
     if check_mode:
         return _plan(job, params["path"])

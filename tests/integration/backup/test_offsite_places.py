@@ -174,10 +174,12 @@ def test_the_server_is_gone_in_the_middle(
         cut = place_of(engine, kind, server, tmp_path / "far", way.port)
         with pytest.raises(OpsError, match="nexusdb"):
             # restic tries again for a quarter of an hour; nobody waits for that.
-            run(here, cut, deadline=25.0, systems=["nexusdb"])
+            run(here, cut, deadline=60.0, systems=["nexusdb"])
         assert way.is_cut.is_set()
     assert manifest.read(str(folder)).copies == []
     server.start()
+    if engine == "restic":
+        restic(place, "unlock")
     assert whole(place, here) == {"redis"}
     assert states(run(here, place, read_percent=100.0)) == [("nexusdb", "copied"), ("redis", "there")]
     assert whole(place, here) == {"nexusdb", "redis"}
@@ -195,7 +197,6 @@ def test_a_place_that_is_full(tmp_path: Path, here: Path, start: Callable[..., A
                 run(here, place, systems=["nexusdb"], deadline=60.0)
             if engine == "restic" and kind == "folder":
                 assert "no space left" in str(caught.value)
-                assert "no further attempt" in str(caught.value)
             assert manifest.read(str(folder)).copies == []
             assert run(here, place, check_mode=True)["sets"][0]["state"] == "would be copied"
             assert states(run(here, place, check_mode=True, systems=["redis"])) == [("redis", "there")]
@@ -352,9 +353,9 @@ def test_half_a_copy_is_none_and_a_whole_one_is_never_written_over(tmp_path: Pat
     noted = Path(one.path) / manifest.NAME
     noted.write_text(json.dumps({**json.loads(noted.read_text()), "copies": []}))
     # Not noted, and not the same: it would be copied, and cannot be.
-    with pytest.raises(OpsError, match="immutable"):
+    with pytest.raises(OpsError, match="not written over"):
         run(here, place, systems=["redis"])
-    assert before[half / manifest.NAME] == (half / manifest.NAME).read_bytes()
+    assert {path: path.read_bytes() for path in half.iterdir()} == before
 
 
 def test_a_copy_of_rclone_that_nobody_could_note_is_noted(tmp_path: Path, here: Path) -> None:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have an S3 server, versitygw, and print where it is. It is built from its Go module once, and kept in the lab's cache.
+"""Have an S3 server, versitygw, and print where it is. It is built from its Go module once, and kept in the cache.
 
 NEXUSCOS_LAB_S3_BIN names one that is there already. Three minutes on two cores with an empty cache.
 """

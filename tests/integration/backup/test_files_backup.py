@@ -1,0 +1,252 @@
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""File trees in a repository of restic: the set, its proofs, and what breaks; looked at by restic itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import far_places
+import pytest
+from far_places import PASSWORD, place_of
+from scratch import module
+
+RESTIC = ("password", "environment", "options", "repository")
+
+
+class Trees:
+    """Two trees, a place of sets, and a repository on an S3 server."""
+
+    def __init__(self, folder: Path, access: dict[str, Any]) -> None:
+        self.folder, self.access = folder, access
+        self.place, self.one, self.two = folder / "place", folder / "uploads", folder / "etc things"
+        (self.one / "deep" / "er").mkdir(parents=True)
+        (self.one / "thumbnails").mkdir()
+        self.two.mkdir()
+        (self.one / "a.bin").write_bytes(os.urandom(300_000))
+        (self.one / "deep" / "er" / "ümlaut \n line").write_bytes(b"odd name")
+        (self.one / "empty").touch()
+        (self.one / "link").symlink_to("a.bin")
+        (self.one / "nowhere").symlink_to("/does/not/exist")
+        (self.one / "thumbnails" / "t.png").write_bytes(b"left out")
+        os.mkfifo(self.one / "pipe")
+        (self.two / "secret").write_bytes(b"for root alone")
+        (self.two / "secret").chmod(0o600)
+        os.utime(self.one / "a.bin", (1_700_000_000.25, 1_700_000_000.25))
+
+    def backup(self, check_mode: bool = False, **more: Any) -> dict[str, Any]:
+        """The module, in a process of its own."""
+        return module(
+            "files_backup",
+            {
+                "system": "uploads", "path": str(self.place), "paths": [str(self.one), str(self.two)],
+                "exclude": [str(self.one / "thumbnails")], "read_percent": 100.0, **self.access, **more,
+            },
+            check_mode,
+        )  # fmt: skip
+
+    def verify(self, level: int, **more: Any) -> dict[str, Any]:
+        """The module backup_verify, in a process of its own."""
+        restic = {"read_percent": 100.0, **self.access}
+        given = {
+            "system": "uploads", "path": str(self.place), "level": level, "fail": False, "restic": restic,
+            "scratch_dir": str(self.folder / "scratch"), **more,
+        }  # fmt: skip
+        (self.folder / "scratch").mkdir(exist_ok=True)
+        return module("backup_verify", given)
+
+    def restic(self, *words: str) -> str:
+        """What restic itself says."""
+        environment = {
+            **os.environ, **self.access.get("environment", {}), "RESTIC_REPOSITORY": self.access["repository"],
+            "RESTIC_PASSWORD": PASSWORD,
+        }  # fmt: skip
+        done = subprocess.run(["restic", *words], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def manifest(self) -> dict[str, Any]:
+        """Of the newest set."""
+        path = max(self.place.glob("*/uploads/manifest.json"))
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return told
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTIC_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Iterator[Trees]:
+    """With the repository in a bucket."""
+    with far_places.s3(tmp_path / "s3") as server:
+        place = place_of("restic", "s3", server, tmp_path)
+        trees = Trees(tmp_path, {key: place.given[key] for key in RESTIC if key in place.given})
+        trees.access["repository"] = trees.access["repository"].replace("/sets", "/files")
+        yield trees
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Trees:
+    """With the repository in a folder."""
+    return Trees(tmp_path, {"repository": str(tmp_path / "far"), "password": PASSWORD})
+
+
+def same(one: Path, two: Path) -> bool:
+    """Compared by a program that knows nothing of this."""
+    done = subprocess.run(
+        ["rsync", "-naicHX", "--delete", "--exclude=/thumbnails", f"{one}/", f"{two}/"], capture_output=True, check=True
+    ) if shutil.which("rsync") else subprocess.run(
+        ["diff", "-r", "--no-dereference", "-x", "thumbnails", "-x", "pipe", str(one), str(two)], capture_output=True,
+        check=False,
+    )  # fmt: skip
+    return not done.stdout.strip()
+
+
+def test_backed_up_proven_and_restored(trees: Trees) -> None:
+    told = trees.backup(check_mode=True)
+    assert told["changed"]
+    assert told["plan"]["source"]["paths"] == sorted([str(trees.one), str(trees.two)])
+    assert told["plan"]["source_bytes"] >= 300_000
+    assert not trees.place.exists()
+    told = trees.backup()
+    assert (told["changed"], told["level"]) == (True, 2)
+    known = trees.manifest()
+    (snapshot,) = json.loads(trees.restic("snapshots", "--json"))
+    assert known["position"]["snapshot"] == snapshot["id"]
+    assert snapshot["tags"] == ["nexuscos", "system=uploads", f"stamp={known['stamp']}"]
+    assert known["invariants"]["bytes"] == 300_000 + len(b"odd name") + len(b"for root alone")
+    assert (known["invariants"]["files"], known["invariants"]["others"]) == (4, 3)
+    assert not [line for line in trees.restic("ls", snapshot["id"]).splitlines() if "t.png" in line]
+    assert PASSWORD not in json.dumps(known)
+    assert far_places.SECRET not in json.dumps(known)
+    proven = trees.verify(4)
+    assert (proven["good"], proven["level"], proven["why"]) == (True, 4, None)
+    assert proven["restore_seconds"] is not None
+    assert list((trees.folder / "scratch").iterdir()) == []
+    back = trees.folder / "back"
+    trees.restic("restore", snapshot["id"], "--target", str(back))
+    assert same(trees.one, back / str(trees.one)[1:])
+    assert same(trees.two, back / str(trees.two)[1:])
+    again = trees.backup(stamp=known["stamp"])
+    assert not again["changed"]
+    assert len(json.loads(trees.restic("snapshots", "--json"))) == 1
+    (trees.one / "new").write_bytes(b"of today")
+    told = trees.backup()
+    assert told["changed"]
+    assert trees.manifest()["position"]["new"] == 1
+    assert trees.manifest()["position"]["added"] < 50_000
+
+
+def test_a_repository_that_rotted(near: Trees) -> None:
+    near.backup()
+    packs = [path for path in Path(near.access["repository"], "data").rglob("*") if path.is_file()]
+    largest = max(packs, key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.chmod(0o600)
+    largest.write_bytes(data)
+    told = near.verify(2)
+    assert (told["good"], told["level"]) == (False, 1)
+    largest.unlink()
+    shutil.rmtree(near.folder / "cache", ignore_errors=True)
+    told = near.verify(4)
+    assert not told["good"]
+    assert list((near.folder / "scratch").iterdir()) == []
+    with pytest.raises(AssertionError):
+        near.restic("check")
+
+
+def test_a_snapshot_that_somebody_has_forgotten(near: Trees) -> None:
+    near.backup()
+    near.restic("forget", near.manifest()["position"]["snapshot"])
+    told = near.verify(2)
+    assert not told["good"]
+    assert "not in" in told["why"]
+
+
+def test_a_list_of_another_snapshot(near: Trees) -> None:
+    near.backup()
+    first = near.manifest()["position"]["snapshot"]
+    (near.one / "new").write_bytes(b"of today")
+    near.backup()
+    path = max(near.place.glob("*/uploads/manifest.json"))
+    known = near.manifest()
+    path.write_text(json.dumps({**known, "position": {**known["position"], "snapshot": first}}), encoding="utf-8")
+    told = near.verify(2)
+    assert not told["good"]
+    assert "its list has" in told["why"]
+
+
+def test_what_cannot_be_looked_at_refutes_nothing(near: Trees) -> None:
+    near.backup()
+    told = near.verify(4, restic={**near.access, "password": "another"})
+    assert told["failed"]
+    assert "wrong password" in told["msg"]
+    told = near.verify(4, restic={**near.access, "repository": str(near.folder / "elsewhere")})
+    assert told["failed"]
+    assert "is no repository" in told["msg"]
+    told = near.verify(4, restic=None)
+    assert told["failed"]
+    assert "restic" in told["msg"]
+    assert [proof["good"] for proof in near.manifest()["proofs"]] == [True]
+
+
+def test_a_restore_for_a_test_that_was_killed_leaves_nothing_for_ever(near: Trees) -> None:
+    near.backup()
+    near.verify(2)
+    scratch = near.folder / "scratch"
+    assert near.verify(4)["good"]
+    names: list[str] = []
+    bin_dir = near.folder / "bin"
+    bin_dir.mkdir()
+    (bin_dir / "restic").write_text(f'#!/bin/sh\ncase "$*" in *restore*) ls {scratch} > {near.folder}/seen;; esac\n'
+                                    'exec restic "$@"\n')  # fmt: skip
+    (bin_dir / "restic").chmod(0o755)
+    assert near.verify(3, bin_dir=str(bin_dir))["good"]
+    names = (near.folder / "seen").read_text().split()
+    assert len(names) == 1
+    (scratch / names[0] / "left").mkdir(parents=True)
+    assert near.verify(4)["good"]
+    assert list(scratch.iterdir()) == []
+    (scratch / names[0]).symlink_to(near.one)
+    told = near.verify(4)
+    assert told["failed"]
+    assert "somebody else's" in told["msg"]
+    assert (near.one / "a.bin").exists()
+
+
+def test_a_tree_that_is_not_there_and_other_mistakes(near: Trees) -> None:
+    for given, words in (
+        ({"paths": [str(near.folder / "gone")]}, "is it mounted"),
+        ({"paths": ["relative"]}, "absolute"),
+        ({"read_percent": 0.0}, "read_percent"),
+        ({"init": False}, "no repository yet"),
+        ({"repository": "rclone:far,pass=x:sets"}, "by environment"),
+        ({"password": None}, "password"),
+    ):
+        told = near.backup(**given)
+        assert told["failed"]
+        assert words in told["msg"]
+    assert not near.place.exists() or not list(near.place.glob("20*/*"))
+
+
+def test_a_full_repository_leaves_no_set(tmp_path: Path) -> None:
+    with far_places.small_disk(tmp_path / "disk", "8m") as disk:
+        trees = Trees(tmp_path, {"repository": str(disk / "far"), "password": PASSWORD})
+        assert trees.backup()["level"] == 2
+        (trees.one / "large").write_bytes(os.urandom(12_000_000))
+        told = trees.backup(deadline=90.0)
+        assert told["failed"]
+        assert len(list(trees.place.glob("20*/uploads/manifest.json"))) == 1
+        assert not list(trees.place.glob("20*/.writing-*"))
+        (trees.one / "large").unlink()
+        (trees.one / "small").write_bytes(b"x")
+        assert trees.verify(4)["good"]

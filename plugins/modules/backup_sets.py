@@ -114,6 +114,11 @@ systems:
       returned: success
       type: int
       sample: 2280
+    here:
+      description: V(here), or nothing where the data lie elsewhere, as those of file trees do.
+      returned: success
+      type: list
+      elements: str
     copies:
       description: The other places where sets of the system lie, as far as their manifests say.
       returned: success
@@ -150,6 +155,11 @@ systems:
           description: How many sets are there, of those that are here.
           returned: success
           type: int
+    verified_in:
+      description: Seconds that the last good verification to each level took, by level.
+      returned: success
+      type: dict
+      sample: {"2": 1.2, "4": 252.0}
     writing:
       description: Who is at work on the system, C(null) where nobody is.
       returned: success

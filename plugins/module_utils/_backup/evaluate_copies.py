@@ -12,8 +12,9 @@ from .._core.judge import Judge
 from . import retention
 
 _FUTURE_S = 300.0
-# The system itself, and the set on the host that keeps the sets.
+# The system itself, and the set on the host that keeps the sets; of file trees there is but a list.
 _HERE = 2
+_FILES = "files"
 _DAY_S = 86400.0
 
 
@@ -28,7 +29,7 @@ def evaluate(judge: Judge, obj: str, name: str, system: Mapping[str, Any], now: 
         judge.looked("backup.copies", 0)
         return
     places = sorted({one["repository"] for one in kept})
-    count = _HERE + len(places)
+    count = _here(system) + len(places)
     evidence: dict[str, Any] = {"copies": count, "wanted": wanted or None, "places": places[:5]}
     fewer = count < wanted and "there are %d copies of %s, and %d are wanted" % (count, name, wanted)
     chosen = far if elsewhere else kept
@@ -60,9 +61,14 @@ def facts(system: Mapping[str, Any], newest: Mapping[str, Any], now: float) -> d
     far = [float(one["when"]) for one in kept if one["offsite"]]
     return {
         "copies": sorted({one["repository"] for one in kept if one["when"] == newest.get("when")}),
-        "places": _HERE + len({one["repository"] for one in kept}) if newest else 0,
+        "places": _here(system) + len({one["repository"] for one in kept}) if newest else 0,
         "offsite_age_s": round(max(now - max(far), 0.0)) if far else None,
     }
+
+
+def _here(system: Mapping[str, Any]) -> int:
+    told = system.get("manifest")
+    return _HERE - 1 if isinstance(told, Mapping) and told.get("engine") == _FILES else _HERE
 
 
 def _kept(system: Mapping[str, Any], now: float) -> list[dict[str, Any]]:

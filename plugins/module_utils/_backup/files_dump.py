@@ -16,7 +16,8 @@ from typing import Any
 
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
-from . import remote, run_backup, stream
+from . import listing, remote, run_backup, stream
+from .manifest import Copy
 from .restic import Restic
 from .run_backup import Look, Written
 
@@ -117,7 +118,7 @@ class FilesEngine:
         system, stamp = self._params["system"], os.path.basename(os.path.dirname(folder))
         words = [word for pattern in self._params["exclude"] for word in ("--exclude", pattern)]
         words += ["--one-file-system"] if self._params["one_file_system"] else []
-        progress.item = ", ".join(self._paths)
+        progress.item, began = ", ".join(self._paths), time.monotonic()
         told = restic.backup(self._paths, ("nexuscos", f"system={system}", f"stamp={stamp}"), HOST, *words)
         # It tells a short name, which a later snapshot may have a part of.
         found = [str(one["id"]) for one in restic.snapshots(str(told["snapshot_id"]))]
@@ -144,6 +145,18 @@ class FilesEngine:
                 "changed": int(told.get("files_changed") or 0),
             },
             invariants=counted,
+            # The data lie there, and nothing but the list lies here.
+            copies=[
+                Copy(
+                    repository=restic.name,
+                    snapshot=snapshot[:8],
+                    at=listing.iso(time.time()) or "",
+                    bytes=counted["bytes"],
+                    added=int(told.get("data_added") or 0),
+                    seconds=round(time.monotonic() - began, 3),
+                    offsite=remote.is_elsewhere("restic", self._params["repository"]),
+                )
+            ],
         )
 
     def verify(self, folder: str, written: Written, deadline: float) -> str:

@@ -21,6 +21,7 @@ from .run_backup import human
 
 _STALLED_S = 30.0
 _PROGRESS_MOST = 1 << 16
+_TAKEN = "taken"
 # What postgres_restore makes of a live database before it replaces it: one set for one restore, no system.
 _SAFETY = "-before-restore"
 
@@ -41,12 +42,16 @@ def look(place: str, wanted: Sequence[str] = (), newest: int = 0, now: float | N
     if not wanted:
         for name in _others(place):
             by_system.setdefault(name, [])
-    systems, sets = [], []
+    systems: list[dict[str, Any]] = []
+    sets: list[dict[str, Any]] = []
     for name in sorted(by_system):
         leads = layout.latest(place, name)
         rows = [_row(one, now, leads) for one in by_system[name]]
-        systems.append({**_system(place, name, rows, leads, now), "copies": places(by_system[name], now)})
-        sets += rows[: newest or None]
+        # Of file trees there is but a list here.
+        here = [] if any(row["engine"] == "files" for row in rows) else ["here"]
+        kept = places(by_system[name], now)
+        systems.append({**_system(place, name, rows, leads, now), "copies": kept, "here": here})
+        sets += [{key: row[key] for key in row if key != _TAKEN} for row in rows[: newest or None]]
     return {"systems": systems, "sets": sets}
 
 
@@ -181,6 +186,7 @@ def _row(one: layout.Set, now: float, leads: layout.Set | None) -> dict[str, Any
         encryption=told.encryption if told else None,
         files=len(told.files) if told else None,
         copies=[copy.repository for copy in told.copies] if told else [],
+        **{_TAKEN: {str(one.wanted): one.seconds for one in told.proofs if one.good} if told else {}},
         **_proof(told, now),
     )
     return row
@@ -221,6 +227,7 @@ def _system(
         if best
         else None,
         "exposure_s": max(usable["age_s"], 0) if usable else None,
+        "verified_in": {level: took for row in reversed(rows) for level, took in row[_TAKEN].items()},
         "writing": writing(place, name, now),
         "verifying": lock.holder(place, name + lock.VERIFYING),
     }
@@ -272,8 +279,8 @@ def _copies_table(systems: Iterable[dict[str, Any]]) -> list[str]:
         rows.append(
             (
                 system["name"],
-                str(2 + len(system["copies"])),
-                ", ".join(["here", *(_place_words(place) for place in system["copies"])]),
+                str(1 + len(system["here"]) + len(system["copies"])),
+                ", ".join([*system["here"], *(_place_words(place) for place in system["copies"])]),
                 "%s, %s old" % (newest["newest"], retention.span(max(newest["age_s"], 0))) if newest else "none",
             )
         )

@@ -23,6 +23,8 @@ from .run_backup import human
 
 DEADLINE = 6 * 3600.0
 _LEVEL = 2
+# What files_backup makes: the list of a snapshot.
+_FILES = "files"
 
 
 def spec() -> ArgSpec:
@@ -139,6 +141,8 @@ def _unfit(one: layout.Set) -> str | None:
         told = manifest.read(one.path)
     except ManifestError as error:
         return str(error)
+    if told.engine == _FILES:
+        return f"its data lie in {told.source.get('repository')} already"
     if told.refuted:
         return f"its last verification failed: {told.refuted.why or 'no reason is told'}"
     if told.proven is None or told.proven.level < _LEVEL:

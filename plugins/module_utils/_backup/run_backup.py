@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
 from . import layout, lock, manifest, stream
-from .manifest import File, Manifest, Proof
+from .manifest import Copy, File, Manifest, Proof
 
 DEADLINE = 6 * 3600.0
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -63,6 +63,7 @@ class Written:
     position: dict[str, Any] = field(default_factory=dict)
     invariants: dict[str, Any] = field(default_factory=dict)
     encryption: str = "none"
+    copies: list[Copy] = field(default_factory=list)
 
 
 class Engine(Protocol):
@@ -242,6 +243,7 @@ def _make(
             position=written.position,
             invariants=written.invariants,
             encryption=written.encryption,
+            copies=written.copies,
             proofs=[proof],
         )
         manifest.write(folder, made)

@@ -127,6 +127,9 @@ def test_backed_up_proven_and_restored(trees: Trees) -> None:
     assert not [line for line in trees.restic("ls", snapshot["id"]).splitlines() if "t.png" in line]
     assert PASSWORD not in json.dumps(known)
     assert far_places.SECRET not in json.dumps(known)
+    (copy,) = known["copies"]
+    assert (copy["repository"], copy["offsite"]) == (trees.access["repository"], True)
+    assert copy["bytes"] == known["invariants"]["bytes"]
     proven = trees.verify(4)
     assert (proven["good"], proven["level"], proven["why"]) == (True, 4, None)
     assert proven["restore_seconds"] is not None

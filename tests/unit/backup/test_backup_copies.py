@@ -83,6 +83,15 @@ def test_fewer_than_wanted(tmp_path: Path) -> None:
     assert found(tmp_path, copies=4) == [("warning", "there are 3 copies of redis, and 4 are wanted")]
 
 
+def test_of_file_trees_there_is_but_a_list_here(tmp_path: Path) -> None:
+    put(tmp_path, 1, (FAR, True), engine="files", format="restic")
+    assert found(tmp_path, copies=2, offsite=True) == []
+    assert found(tmp_path, copies=3) == [("warning", "there are 2 copies of redis, and 3 are wanted")]
+    lines = listing.table(listing.look(str(tmp_path)))
+    (line,) = (line for line in lines if line.startswith("redis") and "(restic, 1 set)" in line)
+    assert line.split()[:3] == ["redis", "2", FAR]
+
+
 def test_what_was_refuted_is_no_copy(tmp_path: Path) -> None:
     at = time.time() - HOUR
     put(tmp_path, 1, (FAR, True), proofs=[proof(4, at), proof(1, at, good=False, why="flipped bytes")])

@@ -403,7 +403,7 @@ def _end_server(folder: str) -> None:
 
 
 def _remove(folder: str) -> None:
-    for _attempt in range(3):  # a server that is being ended still makes files
+    for _attempt in range(50):  # a server that is being ended still makes files, and on a busy machine for a while
         shutil.rmtree(folder, ignore_errors=True)
         if not os.path.exists(folder):
             return

@@ -28,6 +28,10 @@ description:
   - Plain SQL is read to its end first, and refused where its last line is missing, or where it holds commands of psql
     (C(\connect), C(\!)) that would leave the database. It is restored in one transaction, and its first error takes all
     of it back.
+  - With O(point_in_time) a whole server is restored from pgBackRest and taken to a moment, by a set that
+    M(nexuscos.ops.postgres_backup) has made with C(engine=pgbackrest) and the WAL that was archived since. It is
+    recovered beside the live server, in a scratch server that tells what was in it and is gone afterwards, or in
+    O(data_dir). The live server, its archive and its tablespaces are not touched.
 options:
   state:
     description:
@@ -38,9 +42,48 @@ options:
     choices: [restored, undone]
     default: restored
   database:
-    description: Name of the database to restore into.
+    description:
+      - Name of the database to restore into. Wanted without O(point_in_time).
+      - With O(point_in_time), the one whose tables and rows are told; all databases where it is left out.
     type: str
-    required: true
+    default: ''
+  point_in_time:
+    description:
+      - The moment to which a server is taken. A time with its zone (V(2026-11-29T14:05:00Z)), an LSN (V(0/3000060)),
+        the name of a restore point that C(pg_create_restore_point) has made, or V(latest) for all that is archived.
+      - Transactions that were committed up to a time are in it, and none that were later.
+      - Begins with the newest backup of O(system) that was over by then, or with O(set).
+    type: str
+    default: ''
+  data_dir:
+    description:
+      - Folder, empty or not there, that the server of O(point_in_time) is left in, shut down and ready to be started.
+        It archives nothing. Tablespaces are beside it, in C(<data_dir>.tablespaces).
+      - Left out, the server is a scratch one, and is gone with its data afterwards.
+    type: path
+    default: ''
+  scratch_dir:
+    description: Folder for the scratch server of O(point_in_time). Left out, V(/var/tmp).
+    type: path
+    default: ''
+  queries:
+    description: What the server of O(point_in_time) is asked when it is there, such as whether the rows are there.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the answer in RV(recovered.answers).
+        type: str
+        required: true
+      query:
+        description: A query that answers one row with one value.
+        type: str
+        required: true
+      database:
+        description: The database that is asked. Left out, V(postgres).
+        type: str
+        default: ''
   confirm:
     description:
       - The name of O(database) again, to say that a live database may be replaced and its connections ended.
@@ -140,6 +183,7 @@ attributes:
     platforms: posix
 requirements:
   - psql, pg_restore and pg_dump, of the server's version or newer; no library
+  - 'For O(point_in_time): pgbackrest, and the server of the version that was backed up'
 notes:
   - The role has to own O(database) and be allowed to make databases and to end connections, or be a superuser. A dump
     with objects of several owners wants a superuser, or O(owners=false).
@@ -147,6 +191,8 @@ notes:
   - Sessions that are ended get C(FATAL 57P01), as at a restart of the server. Services have to connect again by
     themselves; stop those that write where no write may be lost between the safety backup and the change.
   - Logical replication slots and subscriptions belong to the old database. The plan names the slots.
+  - To take a live database back to a moment, restore the moment into O(data_dir), start that, dump the database from
+    it, and restore the dump by O(file) and O(confirm). The live one stays as ever, under its other name.
   - Drop C(<database>_before_<stamp>) when it is not needed any more. This module never drops a database that it has not
     made itself in the same run, or that it has not marked.
 seealso:
@@ -196,12 +242,29 @@ EXAMPLES = r"""
     database: nexusdb_rescue
     tables: [billing.invoices, "billing.invoice_*"]
     login_host: /var/run/postgresql
+
+- name: See which moments can be reached (with --check), and whether the invoices were there at 14:05
+  nexuscos.ops.postgres_restore:
+    system: db1
+    point_in_time: 2026-11-29T14:05:00Z
+    database: nexusdb
+    queries:
+      - name: invoices
+        database: nexusdb
+        query: SELECT count(*) FROM billing.invoices
+
+- name: Lay the server out as it was then
+  nexuscos.ops.postgres_restore:
+    system: db1
+    point_in_time: 2026-11-29T14:05:00Z
+    data_dir: /var/lib/postgresql/at_1405
+    jobs: 4
 """
 
 RETURN = r"""
 database:
   description: The database that was restored.
-  returned: success, but not in check mode of O(state=restored)
+  returned: success without O(point_in_time), but not in check mode of O(state=restored)
   type: str
   sample: nexusdb
 source:
@@ -225,7 +288,7 @@ source:
       type: str
       sample: 2026-11-29T060000Z
     format:
-      description: V(pg_custom), V(pg_directory) or V(sql).
+      description: V(pg_custom), V(pg_directory), V(sql) or V(pgbackrest).
       returned: always
       type: str
       sample: pg_custom
@@ -248,7 +311,7 @@ undone:
 safety_backup:
   description: The set that was made of the live database, as in RV(nexuscos.ops.postgres_backup#module:set). Null where
     none was made.
-  returned: when it was restored
+  returned: when a database was restored
   type: dict
   sample: {system: nexusdb-before-restore, stamp: 2026-11-29T071400Z}
 connections_ended:
@@ -258,13 +321,13 @@ connections_ended:
   sample: 12
 roles:
   description: Roles that were made.
-  returned: when it was restored
+  returned: when a database was restored
   type: list
   elements: str
   sample: [reader]
 left_out:
   description: Keys that do not hold without the rows of tables that O(tables) does not name.
-  returned: when it was restored
+  returned: when a database was restored
   type: list
   elements: dict
   contains:
@@ -280,19 +343,69 @@ left_out:
       sample: Key (user_id)=(…) is not present in table "users".
 tables:
   description: How many tables are in it.
-  returned: when it was restored
+  returned: when a database was restored
   type: int
   sample: 23
 rows:
   description: How many rows they have.
-  returned: when it was restored
+  returned: when a database was restored
   type: int
   sample: 48112
 compared:
   description: How many tables were compared with the manifest.
-  returned: when it was restored
+  returned: when a database was restored
   type: int
   sample: 23
+recovered:
+  description: The server as it was at the moment.
+  returned: when it was restored with O(point_in_time)
+  type: dict
+  contains:
+    target:
+      description: The moment that was asked for.
+      returned: always
+      type: str
+      sample: 2026-11-29T14:05:00Z
+    last_transaction_at:
+      description: When the last transaction in it was committed, null where the backup itself was the last.
+      returned: always
+      type: str
+      sample: 2026-11-29T14:04:58.120466Z
+    lsn:
+      description: Position up to which WAL was replayed.
+      returned: always
+      type: str
+      sample: 0/7A000158
+    timeline:
+      description: Number of its own timeline.
+      returned: always
+      type: int
+      sample: 2
+    said:
+      description: What the server said of where it stopped, null where it came to the end of the archive.
+      returned: always
+      type: str
+      sample: recovery stopping before commit of transaction 751, time 2026-11-29 14:05:03.98+00
+    data_dir:
+      description: The folder that it lies in, null of a scratch server.
+      returned: always
+      type: str
+      sample: /var/lib/postgresql/at_1405
+    start:
+      description: The command that starts it where no other server listens, null of a scratch server.
+      returned: always
+      type: str
+      sample: sudo -u postgres /usr/lib/postgresql/15/bin/pg_ctl -D /var/lib/postgresql/at_1405 -o '-p 5499 …' start
+    databases:
+      description: Tables and rows of each database, or of O(database); null where what is in it is not consistent.
+      returned: always
+      type: dict
+      sample: {nexusdb: {tables: 23, rows: 48112}}
+    answers:
+      description: What O(queries) were answered, as texts; null of one that could not be answered then.
+      returned: always
+      type: dict
+      sample: {invoices: "4711"}
 restore_seconds:
   description: How long the restore itself took.
   returned: when it was restored
@@ -316,40 +429,69 @@ plan:
       sample: {system: nexusdb, stamp: 2026-11-29T060000Z, level: 4}
     database:
       description: The database.
-      returned: always
+      returned: without O(point_in_time)
       type: str
       sample: nexusdb
     exists:
       description: Whether there is one of that name.
-      returned: always
+      returned: without O(point_in_time)
       type: bool
       sample: true
     confirmed:
       description: Whether nothing is missing to replace it.
-      returned: always
+      returned: without O(point_in_time)
       type: bool
       sample: false
     replaces_bytes:
       description: Its size, null where there is none.
-      returned: always
+      returned: without O(point_in_time)
       type: int
       sample: 221000000
     connections:
       description: Whose connections would be ended, with C(user), C(application), C(client) and C(count).
-      returned: always
+      returned: without O(point_in_time)
       type: list
       elements: dict
       sample: [{user: app, application: billing-service, client: 10.1.2.3, count: 10}]
     keeps_as:
       description: The name that the old database would have.
-      returned: always
+      returned: without O(point_in_time)
       type: str
       sample: nexusdb_before_20261129t071500z
     safety_backup:
       description: The system of the safety backup, null where none would be made.
-      returned: always
+      returned: without O(point_in_time)
       type: str
       sample: nexusdb-before-restore
+    target:
+      description: C(kind) and C(value) of the moment.
+      returned: with O(point_in_time)
+      type: dict
+      sample: {kind: time, value: 2026-11-29T14:05:00Z}
+    earliest:
+      description: C(at), the first moment that can be reached, with C(label) and C(stamp) of the backup that begins it.
+      returned: with O(point_in_time)
+      type: dict
+      sample: {at: 2026-11-22T06:01:12Z, label: 20261122-060003F, stamp: 2026-11-22T060000Z}
+    latest:
+      description:
+        - C(at), when the last WAL file (C(wal)) was archived that leads there without a gap, and the position (C(lsn))
+          at its end. The last transaction in it may be older.
+      returned: with O(point_in_time)
+      type: dict
+      sample: {at: 2026-11-29T14:12:40Z, wal: 00000001000000000000007A, lsn: 0/7B000000}
+    wal:
+      description:
+        - The WAL files from the backup on, C(first) to C(last) without a gap. C(missing) are the first ones that are
+          lost, C(beyond) is the newest behind them.
+      returned: with O(point_in_time)
+      type: dict
+      sample: {first: 000000010000000000000061, last: 00000001000000000000007A, missing: [], beyond: null}
+    data_dir:
+      description: See O(data_dir), null of a scratch server.
+      returned: with O(point_in_time)
+      type: str
+      sample: /var/lib/postgresql/at_1405
     needed_bytes:
       description: What the restore takes on the server's disk, about.
       returned: always

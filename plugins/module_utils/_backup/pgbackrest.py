@@ -370,7 +370,7 @@ def explained() -> Any:
     try:
         yield
     except stream.EngineError as error:
-        text = str(error)
+        text = str(error).replace("setpriv failed", f"{COMMAND} failed")
         locked = _LOCKED.search(text)
         if locked:
             raise lock.Busy(f"{holder(locked.group(1))} holds the lock {locked.group(1)}") from None

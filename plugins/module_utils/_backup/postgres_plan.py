@@ -55,8 +55,9 @@ def find(params: Mapping[str, Any], until: float) -> Source:
         known = manifest.read(one.path)
         if known.format not in postgres_load.FORMATS:
             raise OptionError(
-                f"{one.path} is of {known.engine} in the format {known.format}: dumps of pg_dump are restored by this "
-                "module; a copy of a whole server is laid out in an empty data folder with the server stopped"
+                f"{one.path} is of {known.engine} in the format {known.format}: dumps of pg_dump are restored into a "
+                "database; from a set of pgBackRest, point_in_time restores a whole server; a copy by pg_basebackup is "
+                "laid out in an empty data folder by hand"
             )
         if known.encryption != "none":
             raise OptionError(f"{one.path} is encrypted with {known.encryption}: decrypt it first")

@@ -24,6 +24,7 @@ from . import (
     layout,
     lock,
     manifest,
+    pgbackrest_restore,
     postgres_dump,
     postgres_load,
     psql,
@@ -50,7 +51,20 @@ def spec() -> ArgSpec:
     own = ArgSpec(
         {
             "state": {"type": "str", "choices": ["restored", "undone"], "default": "restored"},
-            "database": {"type": "str", "required": True},
+            "database": {"type": "str", "default": ""},
+            "point_in_time": {"type": "str", "default": ""},
+            "data_dir": {"type": "path", "default": ""},
+            "scratch_dir": {"type": "path", "default": ""},
+            "queries": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "query": {"type": "str", "required": True},
+                    "database": {"type": "str", "default": ""},
+                },
+            },
             "confirm": {"type": "str", "default": ""},
             "path": {"type": "path", "default": "/backups/nexus-cos"},
             "system": {"type": "str", "default": ""},
@@ -68,6 +82,7 @@ def spec() -> ArgSpec:
             "deadline": {"type": "float", "default": DEADLINE},
         },
         mutually_exclusive=[("file", "set")],
+        required_one_of=[("database", "point_in_time")],
     )
     return postgres_spec().merge(own)
 
@@ -77,6 +92,8 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 
     :raises OpsError: it was not done, and the live database is as it was.
     """
+    if params["point_in_time"]:
+        return pgbackrest_restore.run(params, check_mode)
     _check(params)
     until = time.monotonic() + params["deadline"]
     if params["state"] == "undone":
@@ -95,6 +112,9 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def _check(params: Mapping[str, Any]) -> None:
     database = params["database"]
+    for name in ("data_dir", "scratch_dir", "queries"):
+        if params[name]:
+            raise OptionError(f"{name}: it is for a moment that is restored: say which by point_in_time")
     if not database or len(database.encode()) > LONGEST or any(one in database for one in "\0\n"):
         raise OptionError(f"database: want a name of 1 to {LONGEST} bytes, got {database!r}")
     if database in ("postgres", "template0", "template1"):

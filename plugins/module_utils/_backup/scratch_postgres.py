@@ -118,6 +118,18 @@ class Scratch:
         if self._account is not None:
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
+    @property
+    def owner(self) -> str | None:
+        """The account whose the server is, where that is another one than who runs this."""
+        return self._account.pw_name if self._account else None
+
+    def shut_down(self, seconds: float = _START_S) -> None:
+        """End the server so that its data are whole and at rest.
+
+        :raises ScratchError: it does not end.
+        """
+        self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "-t", str(int(seconds) + 1), "stop", seconds=seconds)
+
     def log(self, lines: int = 5) -> str:
         """The last lines that the server has said."""
         with contextlib.suppress(OSError), open(os.path.join(self.folder, "log"), "rb") as file:

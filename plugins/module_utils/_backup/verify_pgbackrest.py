@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,9 +17,11 @@ from .._core.errors import OpsError
 from . import pgbackrest, pgbackrest_backup, pgbackrest_wal, psql, scratch_postgres, stream, verify_postgres
 from .pgbackrest import Where
 from .pgbackrest_backup import FORMAT, LISTED
+from .postgres_tools import left
 from .verify import Engine, Job, Refuted
 from .verify_postgres import RestoredServer
 
+AUTO = "postgresql.auto.conf"
 # A copy that is started as the original was would refuse fewer of these than it had.
 SETTINGS: dict[str, Any] = {"max_prepared_transactions": 100, "hot_standby": "off"}
 # Errors of pgBackRest that speak against what is in the repository, and not against this host: a sum that is another,
@@ -68,18 +71,27 @@ class RepositoryEngine:
             clock = time.monotonic()
             label = str(job.known.position["label"])
             try:
-                lay_out(where, scratch, label, job.jobs, job.until)
+                lay_out(where, scratch, label, job.jobs, job.until, os.path.join(scratch.folder, "t"))
             except OpsError as error:
                 job.in_time()
                 if pgbackrest.code(error) in _DAMAGED:
                     raise Refuted(f"it cannot be restored: {error}") from None
                 raise
             settings = {**SETTINGS, "recovery_target": "immediate", **recovery(where, scratch.data)}
-            with started(job, scratch, settings) as server:
-                yield RestoredServer(server, time.monotonic() - clock, {"server": str(scratch.version)})
+            try:
+                with started(scratch, settings, job.until) as server:
+                    yield RestoredServer(server, time.monotonic() - clock, {"server": str(scratch.version)})
+            except scratch_postgres.NotStarted as error:
+                job.in_time()
+                raise Refuted(f"the copy does not start: {error}") from None
 
     def _listed(self, job: Job, where: Where, label: str) -> None:
-        text = pgbackrest.read_file(where, f"backup/{where.stanza}/{label}/{LISTED}", job.until)
+        try:
+            text = pgbackrest.read_file(where, f"backup/{where.stanza}/{label}/{LISTED}", job.until)
+        except OpsError as error:
+            if pgbackrest.code(error) in _DAMAGED:
+                raise Refuted(f"the list of files of {label} cannot be read from the repository: {error}") from None
+            raise
         digest = hashlib.sha256(text.encode()).hexdigest()
         wanted = next((file.sha256 for file in job.known.files if file.path == LISTED), None)
         if digest != wanted:
@@ -87,48 +99,46 @@ class RepositoryEngine:
 
 
 @contextlib.contextmanager
-def started(job: Job, scratch: scratch_postgres.Scratch, settings: Mapping[str, Any]) -> Iterator[psql.Server]:
-    """The copy as a server that has recovered."""
-    try:
-        with contextlib.ExitStack() as stack:
-            server = stack.enter_context(scratch.running(settings, seconds=job.left()))
-            if not verify_postgres.knows_us(server, job):
-                stack.close()
-                user = scratch.superuser({}, job.left())
-                server = stack.enter_context(scratch.running({"max_prepared_transactions": 100}, user, job.left()))
-            yield server
-    except scratch_postgres.NotStarted as error:
-        job.in_time()
-        raise Refuted(f"the copy does not start: {error}") from None
+def started(scratch: scratch_postgres.Scratch, settings: Mapping[str, Any], until: float) -> Iterator[psql.Server]:
+    """The copy as a server that has recovered.
+
+    :raises NotStarted: it gave up.
+    """
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(scratch.running(settings, seconds=left(until)))
+        if not verify_postgres.knows_us(server, left(until)):
+            stack.close()
+            user = scratch.superuser({}, left(until))
+            # It has recovered: what it was to recover to is nothing any more.
+            again = {name: value for name, value in settings.items() if not name.startswith("recovery_")}
+            server = stack.enter_context(scratch.running(again, user, left(until)))
+        yield server
 
 
-def lay_out(where: Where, scratch: scratch_postgres.Scratch, label: str, jobs: int, until: float) -> None:
+def lay_out(where: Where, scratch: scratch_postgres.Scratch, label: str, jobs: int, until: float, spaces: str) -> None:
     """Restore a backup as the data of a scratch server, tablespaces beside them.
 
-    The settings that the original's administrators made (``postgresql.auto.conf``) are taken out by the caller's own:
-    nothing of the copy archives, streams or listens.
-
-    :raises OpsError: it was not restored.
-    """
-    spaces = os.path.join(scratch.folder, "t")
-    for folder in (scratch.data, spaces):
-        os.makedirs(folder, mode=0o700)
-        scratch.give_one(folder)
-    restore(where, label, scratch.data, spaces, jobs, until)
-    with open(os.path.join(scratch.data, "postgresql.auto.conf"), "w", encoding="utf-8"):
-        pass
-    scratch.give(scratch.folder)
-
-
-def restore(where: Where, label: str, data: str, spaces: str, jobs: int, until: float) -> None:
-    """Let pgBackRest restore a backup into an empty folder, and archive nothing from there.
+    The settings that the original's administrators made (:data:`AUTO`) are laid aside, in the scratch folder: what
+    counts are the caller's own. Nothing of the copy archives, streams or listens.
 
     :param spaces: folder for the tablespaces; those of the live server are never touched.
+    :raises OpsError: it was not restored.
     """
-    options = [f"--set={label}", f"--pg1-path={data}", "--reset-pg1-host", "--type=default", "--archive-mode=off"]
-    argv = where.argv("restore", *options, f"--tablespace-map-all={spaces}", f"--process-max={jobs}")
+    for folder in (scratch.data, spaces):
+        os.makedirs(folder, mode=0o700)
+        if os.geteuid() == 0:
+            person = where.person()
+            os.chown(folder, person.pw_uid, person.pw_gid)
+    options = [f"--set={label}", f"--pg1-path={scratch.data}", "--reset-pg1-host", "--type=default"]
+    options += ["--archive-mode=off", f"--tablespace-map-all={spaces}", f"--process-max={jobs}"]
     with pgbackrest.explained():
-        stream.work(argv, data, where.environment(), None, until)
+        stream.work(where.argv("restore", *options), scratch.data, where.environment(), None, until)
+    auto = os.path.join(scratch.data, AUTO)
+    shutil.copyfile(auto, os.path.join(scratch.folder, AUTO))
+    with open(auto, "w", encoding="utf-8"):
+        pass
+    scratch.give(scratch.data)
+    scratch.give(spaces)
 
 
 def recovery(where: Where, data: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index i JOIN pg_class c ON 
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT (i.indisvalid AND i.indisready) AND c.relkind = 'i' AND n.nspname !~ '^pg_toast' ORDER BY 1
 """
-_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND datname <> 'template1' ORDER BY 1"
+DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND datname <> 'template1' ORDER BY 1"
 
 
 class DumpEngine:
@@ -131,7 +131,7 @@ class BaseEngine:
                 with contextlib.ExitStack() as stack:
                     server = stack.enter_context(scratch.running(settings, seconds=job.left()))
                     seconds = time.monotonic() - clock
-                    if not knows_us(server, job):
+                    if not knows_us(server, job.left()):
                         stack.close()
                         user = scratch.superuser(settings, job.left())
                         server = stack.enter_context(scratch.running(settings, user, job.left()))
@@ -149,7 +149,7 @@ class RestoredServer:
 
     def invariants(self, job: Job) -> dict[str, Any]:
         """All databases are there, and every table and index of them is whole, as pg_amcheck reads them."""
-        there = [row[0] for row in self._server.ask(_DATABASES, seconds=job.left())]
+        there = [row[0] for row in self._server.ask(DATABASES, seconds=job.left())]
         missing = sorted(set(job.known.invariants.get("databases") or []) - set(there) - {"template1"})
         if missing:
             raise Refuted(f"databases are missing: {_some(missing)}")
@@ -511,10 +511,10 @@ def _value(server: psql.Server, database: str, name: str, query: str, until: flo
             raise Refuted(str(error)) from None
 
 
-def knows_us(server: psql.Server, job: Job) -> bool:
+def knows_us(server: psql.Server, seconds: float) -> bool:
     """Whether the role that we log in as is there: the first role of a server is not always postgres."""
     try:
-        server.answer("SELECT 1", seconds=job.left())
+        server.answer("SELECT 1", seconds=seconds)
     except stream.EngineError as error:
         if 'role "postgres" does not exist' in str(error):
             return False

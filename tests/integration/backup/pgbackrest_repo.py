@@ -38,6 +38,10 @@ class Archive:
     def repository(self) -> Path:
         return self.folder / "repo"
 
+    @property
+    def command(self) -> str:
+        return f'exec pgbackrest --config={self.config} --stanza={STANZA} archive-push "$1"'
+
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """What pgbackrest says."""
         done = subprocess.run(
@@ -47,6 +51,23 @@ class Archive:
         )  # fmt: skip
         assert done.returncode == 0 or not check, done.stderr
         return done
+
+    def push(self, words: str = "") -> None:
+        """Let the server archive, or do something else instead."""
+        (self.folder / "pgbackrest-push").write_text((words or self.command) + "\n", encoding="utf-8")
+
+    @contextlib.contextmanager
+    def shut(self) -> Iterator[None]:
+        """No WAL file but the present one comes into the archive meanwhile: a backup waits for its first one."""
+        now = self.server.psql("SELECT pg_walfile_name(pg_current_wal_insert_lsn() + 1)", "postgres")
+        gate = self.folder / "gate"
+        gate.touch()
+        self.push(f"while [ -e {gate} ] && [ \"${{1##*/}}\" '>' {now} ]; do sleep 0.05; done\n{self.command}")
+        try:
+            yield
+        finally:
+            gate.unlink()
+            self.push()
 
     def labels(self) -> list[str]:
         told = json.loads(self.run("info", "--output=json").stdout)
@@ -66,16 +87,21 @@ class Archive:
 
 
 @contextlib.contextmanager
-def archive(stanza: bool = True, data: bool = True) -> Iterator[Archive]:
-    """A server with an archive that works, and a stanza without a backup."""
+def archive(stanza: bool = True, data: bool = True, room: str = "") -> Iterator[Archive]:
+    """A server with an archive that works, and a stanza without a backup; room: size of the repository's disk."""
     folder = Path(tempfile.mkdtemp(prefix="nx-repo-", dir="/var/tmp"))
     config = folder / "pgbackrest.conf"
-    command = f"pgbackrest --config={config} --stanza={STANZA} archive-push %p"
+    push = folder / "pgbackrest-push"
     try:
-        with postgres(archive_mode="on", archive_command=command) as server:
+        with contextlib.ExitStack() as unmount, postgres(archive_mode="on", archive_command=f"sh {push} %p") as server:
             found = Archive(folder, server)
+            found.push()
             (folder / "lock").mkdir()
             found.repository.mkdir()
+            if room:
+                command = ["mount", "-t", "tmpfs", "-o", f"size={room}", "nexuscos-test", str(found.repository)]
+                subprocess.run(command, check=True)
+                unmount.callback(subprocess.run, ["umount", "--lazy", str(found.repository)], check=True)
             # Bundles, so that a copy of a small server is no thousand files.
             config.write_text(
                 f"[global]\nrepo1-path={found.repository}\nrepo1-bundle=y\nrepo1-retention-full=2\n"

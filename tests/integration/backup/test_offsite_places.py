@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +23,7 @@ sys.path.insert(0, str(ROOT / "tests" / "unit" / "backup"))
 
 import far_places  # noqa: E402
 from far_places import PASSWORD, Place, Server, place_of  # noqa: E402
+from running import LIMIT, wait_for, watched  # noqa: E402
 from set_maker import HOUR, make_set, proof  # noqa: E402
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (  # noqa: E402
@@ -237,9 +237,11 @@ print(json.dumps([[row["system"], row["state"]] for row in told["sets"]]))
 
 def start_module(here: Path, place: Place, **given: Any) -> subprocess.Popen[str]:
     """The module in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", MODULE], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    process = watched(
+        subprocess.Popen(
+            [sys.executable, "-c", MODULE], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )
     )  # fmt: skip
     assert process.stdin is not None
     process.stdin.write(json.dumps({"path": str(here), **place.also(**given)}))
@@ -257,12 +259,12 @@ def test_a_lock_that_a_killed_run_has_left_behind(tmp_path: Path, here: Path, st
 
     def hold() -> None:
         far.set()
-        go.wait(60)
+        go.wait(LIMIT)
 
     with far_places.way(server.port, BIG // 2, hold) as way:
         process = start_module(here, place_of("restic", "s3", server, tmp_path / "far", way.port), systems=["nexusdb"])
         try:
-            assert far.wait(60)
+            assert far.wait(LIMIT)
             # All of it at once, as when the power fails: nobody takes the lock away.
             for pid in far_places.family(process.pid)[::-1]:
                 os.kill(pid, signal.SIGKILL)
@@ -287,13 +289,13 @@ def test_somebody_who_holds_the_lock_of_the_repository_is_named(
         "RESTIC_PASSWORD": PASSWORD,
     }  # fmt: skip
     # One that waits for what it is to back up, and holds the lock meanwhile.
-    holder = subprocess.Popen(
-        ["restic", "backup", "--quiet", "--stdin"], env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    holder = watched(
+        subprocess.Popen(
+            ["restic", "backup", "--quiet", "--stdin"], env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
     )
     try:
-        until = time.monotonic() + 60
-        while not restic(place, "list", "locks", "--no-lock").strip() and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_for(lambda: restic(place, "list", "locks", "--no-lock").strip(), "its lock", holder)
         with pytest.raises(stream.EngineError, match=rf"already locked by PID {holder.pid} on"):
             run(here, place, read_percent=1.0)
         assert states(run(here, place)) == [("nexusdb", "there"), ("redis", "there")]

@@ -36,7 +36,7 @@ def play(name: str, inventory: str, *arguments: str, **variables: Any) -> subpro
         text=True,
         check=False,
         env=clean,
-        timeout=300,
+        timeout=900,
     )
 
 
@@ -140,7 +140,7 @@ def on_host(command: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     ).stdout
 
 
@@ -187,7 +187,7 @@ def test_the_cluster_takes_the_cronjobs(tmp_path: Path) -> None:
     text = manifest.read_text(encoding="utf-8").replace("namespace: nexuscos-ops", "namespace: default")
     script = 'eval "$(make -s lab-env)" && kubectl --context us-east-1 apply --dry-run=server -f -'
     answer = subprocess.run(
-        ["bash", "-c", script], cwd=ROOT, input=text, capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-c", script], cwd=ROOT, input=text, capture_output=True, text=True, check=False, timeout=240
     )
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.count("created (server dry run)") == len(documents)

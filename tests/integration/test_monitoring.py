@@ -56,13 +56,13 @@ def alerts(**options: Any) -> dict[str, Any]:
 def promtool(expression: str) -> list[str]:
     """The series that promtool gets for an expression, one a line."""
     command = ["promtool", "query", "instant", PROMETHEUS, expression]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240).stdout
     return [line for line in out.splitlines() if line.strip()]
 
 
 def amtool(*arguments: str) -> str:
     command = ["amtool", f"--alertmanager.url={ALERTMANAGER}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=240).stdout
 
 
 def test_objectives_against_promtool(tmp_path: Path) -> None:

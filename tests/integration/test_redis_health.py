@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import ipaddress
 import re
+import secrets
 import socket
 import subprocess
 import threading
@@ -30,20 +31,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ansible_collections.nexuscos.ops.plugins.modules import redis_health
 
 SECRET = "correct-horse-battery-staple"
+PATIENT = {"connect_timeout": 30.0, "deadline": 120.0}
 Start = Callable[..., int]
 
 
 def free_port() -> int:
-    """A port that is free, and whose cluster bus port is one, too."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as line:
-            port: int = line.getsockname()[1]
-        if port < 50_000:
-            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port + 10_000)):
-                return port
+    """A port that is free, and whose cluster bus port is one, too; below those that connections are given."""
+    for _attempt in range(500):
+        port = 12_000 + secrets.randbelow(10_000)
+        with (
+            contextlib.suppress(OSError),
+            socket.create_server(("127.0.0.1", port)),
+            socket.create_server(("127.0.0.1", port + 10_000)),
+        ):
+            return port
+    raise AssertionError("no port is free")
 
 
-def until(what: Callable[[], bool], seconds: float = 90.0) -> None:
+def until(what: Callable[[], bool], seconds: float = 240.0) -> None:
     """Wait for something; what is not there yet may raise."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
@@ -90,7 +95,9 @@ def client(port: int, **options: Any) -> Iterator[redis.Redis]:
 def look(port: int, **given: Any) -> dict[str, Any]:
     """The module's answer for a server on loopback."""
     options = {name: option.get("default") for name, option in redis_health.spec().options.items()}
-    return redis_health.run({**options, "target": "r", "login_host": "127.0.0.1", "login_port": port, **given})
+    return redis_health.run(
+        {**options, **PATIENT, "target": "r", "login_host": "127.0.0.1", "login_port": port, **given}
+    )
 
 
 def found(result: dict[str, Any]) -> dict[str, str]:
@@ -104,7 +111,7 @@ def unseen(result: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_cluster_of_three_that_loses_one(start: Start) -> None:
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no")
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "5000", "--cluster-require-full-coverage", "no")
     ports = [start(*options) for _ in range(3)]
     shares = [(0, 5460), (5461, 10922), (10923, 16383)]
     for port, share in zip(ports, shares):
@@ -213,7 +220,7 @@ def test_a_server_that_is_busy_with_a_script(start: Start) -> None:
         assert found(result) == {"redis.reachable": "critical"}
         assert "is busy with a script" in result["findings"][0]["title"]
         one.script_kill()
-    thread.join(20)
+    thread.join()
 
 
 def test_a_replica_and_its_primary(start: Start) -> None:

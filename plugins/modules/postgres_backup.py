@@ -44,6 +44,12 @@ options:
     type: str
     choices: [full, diff, incr]
     default: incr
+  full_every:
+    description:
+      - A time such as V(7d). Where the newest full backup in the repository is older, another one is made in place of
+        O(backup_type), since what builds on it keeps it and all that lies between. An empty text makes none.
+    type: str
+    default: 7d
   pgbackrest_config:
     description: Configuration of pgBackRest. Left out, its own (C(/etc/pgbackrest/pgbackrest.conf)).
     type: path
@@ -255,7 +261,7 @@ EXAMPLES = r"""
     engine: pgbackrest
     stanza: main
 
-- name: Begin with a full one on Sundays
+- name: Make a full one now, by four processes
   nexuscos.ops.postgres_backup:
     system: db1
     engine: pgbackrest
@@ -431,6 +437,7 @@ def spec() -> ArgSpec:
             "max_rate": {"type": "str"},
             "stanza": {"type": "str"},
             "backup_type": {"type": "str", "choices": list(pgbackrest_backup.TYPES), "default": "incr"},
+            "full_every": {"type": "str", "default": "7d"},
             "pgbackrest_config": {"type": "path"},
             "pgbackrest_repo": {"type": "int", "default": 1},
             "pgbackrest_account": {"type": "str", "default": "postgres"},

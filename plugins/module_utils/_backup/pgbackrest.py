@@ -26,6 +26,7 @@ from .._core.redact import redact_text
 from . import lock, stream
 from .manifest import File
 from .postgres_tools import left
+from .run_backup import human
 
 COMMAND = "pgbackrest"
 OLDEST = (2, 41)
@@ -33,6 +34,7 @@ ACCOUNT = "postgres"
 _STANZA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _CODE = re.compile(r"ERROR: \[(\d{3})\]")
 _LOCKED = re.compile(r"unable to acquire lock on file '([^']+)'")
+_UNWRITTEN = re.compile(r"unable to (?:write|create|sync|close|open) (?:[a-z ]*)'(/[^']+)'(?! for read)")
 _WAL = re.compile(r"([0-9A-F]{24})-[0-9a-f]{40}(?:\.\w+)?")
 # pgBackRest's own number of an error, or words of it, and what to do. What it says itself stands before that.
 _OTHER_SERVER = "the server is not the one that the stanza was made for: after an upgrade, pgbackrest … stanza-upgrade"
@@ -374,7 +376,22 @@ def explained() -> Any:
         locked = _LOCKED.search(text)
         if locked:
             raise lock.Busy(f"{holder(locked.group(1))} holds the lock {locked.group(1)}") from None
-        raise stream.EngineError(next((f"{text} ({hint})" for sign, hint in _HINTS if sign in text), text)) from None
+        hint = _unwritten(text) or next((hint for sign, hint in _HINTS if sign in text), None)
+        raise stream.EngineError(f"{text} ({hint})" if hint else text) from None
+
+
+def _unwritten(text: str) -> str | None:
+    """What is free where a file could not be written: pgBackRest's own words do not always say why it could not."""
+    match = _UNWRITTEN.search(text)
+    if not match:
+        return None
+    folder = os.path.dirname(match.group(1))
+    with contextlib.suppress(OSError):
+        while not os.path.isdir(folder) and folder not in ("", "/"):
+            folder = os.path.dirname(folder)
+        found = os.statvfs(folder)
+        return f"{folder} has {human(found.f_bavail * found.f_frsize)} free: make room there, or look at its rights"
+    return None
 
 
 def code(error: OpsError) -> int | None:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core.errors import OpsError, OptionError
-from . import layout, lock, manifest, pgbackrest, pgbackrest_wal, run_backup, stream
+from . import layout, lock, manifest, options, pgbackrest, pgbackrest_wal, run_backup, stream
 from .manifest import Manifest
 from .pgbackrest import Backup, Info, Missing, Where
 from .run_backup import Look, Written, human
@@ -38,9 +38,11 @@ class PgBackRestEngine:
     name = "pgbackrest"
 
     def __init__(
-        self, where: Where, kind: str = "incr", jobs: int = 1, archive_timeout: float = 60.0, wait: float = 0.0
-    ) -> None:
+        self, where: Where, kind: str = "incr", jobs: int = 1, archive_timeout: float = 60.0, wait: float = 0.0,
+        full_every: float = 0.0,
+    ) -> None:  # fmt: skip
         self._where, self._kind, self._jobs, self._timeout, self._wait = where, kind, jobs, archive_timeout, wait
+        self._full_every = full_every
         self._info: Info | None = None
         self._version = ""
 
@@ -48,11 +50,14 @@ class PgBackRestEngine:
         """What the repository has. The server itself is asked by pgBackRest, before the backup begins."""
         self._version = pgbackrest.version(self._where, deadline)
         found = self._info = pgbackrest.info(self._where, deadline)
+        if is_due(found, self._full_every, time.time()):
+            self._kind = "full"
         last = found.backups[-1] if found.backups else None
         size = last.size if last else 0
         source = {
             "stanza": self._where.stanza,
             "repo": self._where.repo,
+            "type": self._kind,
             "system_identifier": found.identifier,
             "bytes": size,
             "last_backup": last.label if last else None,
@@ -78,7 +83,7 @@ class PgBackRestEngine:
         told = os.path.join(folder, TOLD)
         with open(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="utf-8") as file:
             json.dump(dict(found.raw[label]), file, indent=1, sort_keys=True)
-        options = {
+        chosen = {
             **self._where.told(),
             "pgbackrest": self._version,
             "asked": self._kind,
@@ -87,7 +92,7 @@ class PgBackRestEngine:
             "warnings": warnings,
         }
         invariants = {"databases": [name for name in databases if name != "template0"]}
-        return Written(FORMAT, [stream.sum_file(told, folder), listed], options, position(made, found), invariants)
+        return Written(FORMAT, [stream.sum_file(told, folder), listed], chosen, position(made, found), invariants)
 
     def verify(self, folder: str, written: Written, deadline: float) -> str:  # noqa: ARG002
         """All that a restore of it reads, to the last byte."""
@@ -132,6 +137,9 @@ def engine(params: Mapping[str, Any]) -> PgBackRestEngine:
         raise OptionError(f"jobs: want 1 or more, got {params['jobs']}")
     if not 0.1 <= params["archive_timeout"] <= 86400:
         raise OptionError(f"archive_timeout: want 0.1 to 86400 seconds, got {params['archive_timeout']:g}")
+    every = options.duration(params["full_every"]) if params["full_every"] else 0.0
+    if every is None:
+        raise OptionError(f"full_every: want a time such as 7d or 36h, got {params['full_every']!r}")
     where = where_of(
         {
             "stanza": params["stanza"],
@@ -142,7 +150,7 @@ def engine(params: Mapping[str, Any]) -> PgBackRestEngine:
         params["login_password"],
     )
     return PgBackRestEngine(
-        where, params["backup_type"], params["jobs"], params["archive_timeout"], params["lock_wait"]
+        where, params["backup_type"], params["jobs"], params["archive_timeout"], params["lock_wait"], every
     )
 
 
@@ -173,6 +181,15 @@ def where_of(told: Mapping[str, Any], password: str | None = None) -> Where:
     )
     where.check()
     return where
+
+
+def is_due(found: Info, every: float, now: float) -> bool:
+    """Whether a full backup is due: what builds on one keeps it, so that nothing would ever expire.
+
+    :param every: seconds; 0 for never.
+    """
+    full = [one.stop for one in found.backups if one.type == "full" and not one.error]
+    return bool(every and full) and now - max(full) >= every
 
 
 def position(made: Backup, found: Info) -> dict[str, Any]:

@@ -232,8 +232,9 @@ def test_a_full_repository_is_named(place: Path) -> None:
         (own.repository / "filling").write_bytes(bytes(max(rest, 0)))
         answer = back_up(own, place)
         assert answer["failed"]
-        assert "No space left on device" in answer["msg"]
-        assert "the disk of the repository" in answer["msg"]
+        assert "unable to write" in answer["msg"]
+        assert f"{own.repository}" in answer["msg"]
+        assert "free: make room there" in answer["msg"]
         assert own.labels() == []
         (own.repository / "filling").unlink()
         assert manifest(back_up(own, place))["position"]["type"] == "full"

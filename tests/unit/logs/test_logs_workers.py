@@ -130,7 +130,7 @@ def test_one_that_hangs_is_not_waited_for(tmp_path: Path, who: str) -> None:
         seen.event("x")
 
     try:
-        found = seen.work(both(*((hang, fine) if who == "parent" else (fine, hang)), tmp_path), 3.0)
+        found = seen.work(both(*((hang, fine) if who == "parent" else (fine, hang)), tmp_path), 6.0)
     finally:
         go_on.set()
     assert found["events"] == 1

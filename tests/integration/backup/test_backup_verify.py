@@ -12,14 +12,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scratch
-from scratch import DATABASE, Source
+from running import answer_of, is_gone, wait_for
+from scratch import DATABASE, GATE, Source
 
 STAMP = "2026-01-02T030405Z"
 KINDS = ("custom", "directory", "tar", "plain")
@@ -310,12 +310,12 @@ def test_a_copy_whose_first_role_is_not_postgres(room: Path, tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def large(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A set whose restore takes long enough to be disturbed."""
+def large_set(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set whose restore stands still, at an index, as long as the gate is shut."""
     source.psql("CREATE DATABASE large", "postgres")
     source.psql(
-        "CREATE TABLE t AS SELECT n, md5(n::text) AS a, md5((n + 1)::text) AS b FROM generate_series(1, 400000) n;"
-        + "".join(f"CREATE INDEX ON t ({column});" for column in ("n", "a", "b", "a, b", "b, a")),
+        "CREATE TABLE t AS SELECT n, md5(n::text) AS a, md5((n + 1)::text) AS b FROM generate_series(1, 100000) n;"
+        "CREATE INDEX ON t (a, b);" + GATE.replace("{file}", str(source.gate)),
         "large",
     )
     place = tmp_path_factory.mktemp("large")
@@ -323,21 +323,28 @@ def large(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(scratch.module("postgres_backup", given)["set"]["path"])
 
 
+@pytest.fixture
+def large(source: Source, large_set: Path) -> Iterator[Path]:
+    """That set, and the gate is shut."""
+    with source.shut_gate():
+        yield large_set
+
+
 def until_it_restores(room: Path, process: subprocess.Popen[str]) -> int:
     """The process of the scratch server, once something is restored there."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert process.poll() is None, process.communicate()
+
+    def server() -> int | None:
         for folder in room.glob("*/data/postmaster.pid"):
             with contextlib.suppress(OSError, IndexError, ValueError):
                 number = int(folder.read_text().splitlines()[0])
                 if any(path.stat().st_size > 5_000_000 for path in (folder.parent / "base").glob("*/*")):
                     return number
-        time.sleep(0.02)
-    raise AssertionError("nothing was restored")
+        return None
+
+    return wait_for(server, "something is restored", process) or 0
 
 
-def test_it_is_killed_and_the_next_one_cleans_up(large: Path, room: Path, tmp_path: Path) -> None:
+def test_it_is_killed_and_the_next_one_cleans_up(source: Source, large: Path, room: Path, tmp_path: Path) -> None:
     before = manifest(large)
     process = scratch.start_module("backup_verify", arguments(large, room, 4), tmp_path)
     server = until_it_restores(room, process)
@@ -345,12 +352,10 @@ def test_it_is_killed_and_the_next_one_cleans_up(large: Path, room: Path, tmp_pa
     assert "large@verify: verification by" in second["msg"]
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    until = time.monotonic() + 20
-    while os.path.exists(f"/proc/{server}") and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{server}"), "the kernel has told the server"
+    wait_for(lambda: is_gone(server), "the kernel has told the server")
     assert list(room.iterdir())
     assert manifest(large) == before
+    source.gate.unlink()
     assert scratch.module("backup_verify", arguments(large, room, 4))["good"]
 
 
@@ -360,7 +365,7 @@ def test_it_is_asked_to_end(large: Path, room: Path, tmp_path: Path, number: sig
     process = scratch.start_module("backup_verify", arguments(large, room, 4), tmp_path)
     until_it_restores(room, process)
     process.send_signal(number)
-    answer = json.loads(process.communicate(timeout=60)[0])
+    answer = answer_of(process)
     assert answer["failed"]
     assert number.name in answer["msg"]
     assert manifest(large) == before
@@ -370,7 +375,7 @@ def test_the_scratch_server_is_killed_which_says_nothing_about_the_set(large: Pa
     before = manifest(large)
     process = scratch.start_module("backup_verify", arguments(large, room, 4), tmp_path)
     os.kill(until_it_restores(room, process), signal.SIGKILL)
-    answer = json.loads(process.communicate(timeout=60)[0])
+    answer = answer_of(process)
     assert answer["failed"]
     assert "good" not in answer, answer["msg"]
     assert manifest(large) == before

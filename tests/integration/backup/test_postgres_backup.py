@@ -10,13 +10,14 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from scratch import BIN, DATABASE, PASSWORD, Source, counts, fill, free_port, module, postgres, start_module
+from running import LIMIT, answer_of, children, end, free_port, wait_for, watched
+from scratch import BIN, DATABASE, PASSWORD, Source, counts, fill, module, postgres, start_module
 
 RUN = "2026-11-29T060000Z"
 
@@ -74,16 +75,6 @@ def state(place: Path) -> tuple[set[str], str]:
     return names, os.readlink(place / "latest" / "nexusdb")
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{what} did not happen")
-
-
 @contextlib.contextmanager
 def held_up(source: Source, database: str = "large") -> Iterator[None]:
     """While pg_dump is in the middle: it has its snapshot, and waits for a table that somebody keeps.
@@ -94,16 +85,15 @@ def held_up(source: Source, database: str = "large") -> Iterator[None]:
         [str(BIN / "psql"), "-Xq", "-d", database], env=source.environment, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert holder.stdin is not None
-    assert holder.stdout is not None
-    holder.stdin.write("BEGIN; LOCK TABLE z; \\echo held\n")
-    holder.stdin.flush()
-    assert holder.stdout.readline() == "held\n"
     try:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdin.write("BEGIN; LOCK TABLE z; \\echo held\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "held\n"
         yield
     finally:
-        holder.kill()
-        holder.communicate()
+        end(holder)
 
 
 def dumping(source: Source) -> list[int]:
@@ -114,14 +104,6 @@ def dumping(source: Source) -> list[int]:
         "postgres",
     )
     return [int(line) for line in found.splitlines()]
-
-
-def engines(name: str, under: int) -> list[int]:
-    """Processes of a name that a process has started."""
-    found = subprocess.run(
-        ["ps", "--ppid", str(under), "-o", "pid=,comm="], capture_output=True, text=True, check=False
-    ).stdout
-    return [int(line.split()[0]) for line in found.splitlines() if line.split()[1] == name]
 
 
 def restored(source: Source, dump: str, roles: str | None = None) -> dict[str, int]:
@@ -188,9 +170,9 @@ def test_rows_are_counted_in_the_moment_that_is_dumped(source: Source, place: Pa
     """Rows that come in while the dump is held up are in neither."""
     with held_up(source):
         process = start_module("postgres_backup", options(source, place, login_db="large"), place_for(place))
-        wait_for(lambda: dumping(source), "the dump")
+        wait_for(lambda: dumping(source), "the dump", process)
         source.psql("INSERT INTO heavy SELECT -n, 'late' FROM generate_series(1, 7) n", "large")
-    answer = json.loads(process.communicate(timeout=60)[0])
+    answer = answer_of(process)
     told = made(answer)
     try:
         assert told["invariants"]["tables"]["public.heavy"] == 60_000
@@ -208,14 +190,14 @@ def test_a_table_that_is_emptied_meanwhile_is_as_it_was(source: Source, place: P
     )
     with held_up(source, "fickle"):
         process = start_module("postgres_backup", options(source, place, login_db="fickle"), place_for(place))
-        wait_for(lambda: dumping(source), "the dump")
-        other = subprocess.Popen(
-            [str(BIN / "psql"), "-Xq", "-d", "fickle", "-c", "TRUNCATE t"], env=source.environment
-        )  # fmt: skip
+        wait_for(lambda: dumping(source), "the dump", process)
+        other = watched(
+            subprocess.Popen([str(BIN / "psql"), "-Xq", "-d", "fickle", "-c", "TRUNCATE t"], env=source.environment)
+        )
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE query = 'TRUNCATE t' AND wait_event_type = 'Lock'"
         wait_for(lambda: source.psql(waiting, "postgres") == "1", "the TRUNCATE")
-    answer = json.loads(process.communicate(timeout=60)[0])
-    assert other.wait(60) == 0
+    answer = answer_of(process)
+    assert other.wait(LIMIT) == 0
     assert made(answer)["invariants"]["tables"] == {"public.t": 1000}
     assert restored(source, os.path.join(answer["set"]["path"], "nexusdb.dump")) == {"public.t": 1000}
     assert source.psql("SELECT count(*) FROM t", "fickle") == "0"
@@ -285,15 +267,13 @@ def unpacked(base: Path) -> Iterator[Source]:
         copy.data.chmod(0o700)
         if os.geteuid() == 0:
             subprocess.run(["chown", "-R", "postgres:postgres", str(folder)], check=True)
-        copy.start()
         stack.callback(copy.stop)
+        copy.start()
         yield copy
 
 
 @contextlib.contextmanager
 def _folder() -> Iterator[str]:
-    import tempfile
-
     folder = tempfile.mkdtemp(prefix="nx-copy-", dir="/var/tmp")
     try:
         yield folder
@@ -310,8 +290,8 @@ def test_a_standby_is_a_source(source: Source, place: Path) -> None:
         standby.data.chmod(0o700)
         if os.geteuid() == 0:
             subprocess.run(["chown", "-R", "postgres:postgres", str(folder)], check=True)
-        standby.start()
         try:
+            standby.start()
             answer = back_up(standby, place, format="directory", jobs=2)
             told = made(answer)
             assert told["source"]["standby"] is True
@@ -388,11 +368,11 @@ def test_a_folder_that_cannot_be_written_is_told(source: Source, tmp_path: Path)
 def test_no_password_is_in_the_list_of_processes(source: Source, place: Path, large: None) -> None:
     with held_up(source):
         process = start_module("postgres_backup", options(source, place, login_db="large"), place_for(place))
-        wait_for(lambda: dumping(source), "the dump")
+        wait_for(lambda: dumping(source), "the dump", process)
         listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert "pg_dump --format custom" in listed
         assert PASSWORD not in listed
-    assert json.loads(process.communicate(timeout=60)[0])["changed"]
+    assert answer_of(process)["changed"]
 
 
 # What breaks
@@ -428,21 +408,21 @@ def safe(first: Path, place: Path) -> tuple[set[str], str]:
 def test_what_breaks_in_the_middle_leaves_all_as_it_was(
     source: Source, place: Path, large: None, safe: Any, what: str, given: dict[str, Any]
 ) -> None:
-    more = {"deadline": 3.0} if what == "deadline" else {}
+    more = {"deadline": 8.0} if what == "deadline" else {}
     with held_up(source):
         process = start_module(
             "postgres_backup", options(source, place, login_db="large", **given, **more), place_for(place)
         )
         if what != "deadline":
-            waiting = wait_for(lambda: dumping(source), "the dump")
-            for pid in engines("pg_dump" if what == "engine" else "psql", process.pid):
-                if what in ("engine", "psql"):
-                    os.kill(pid, signal.SIGKILL)
-            if what == "session":
+            waiting = wait_for(lambda: dumping(source), "the dump", process)
+            if what in ("engine", "psql"):
+                (pid,) = children(process.pid, "pg_dump" if what == "engine" else "psql")
+                os.kill(pid, signal.SIGKILL)
+            elif what == "session":
                 source.psql(f"SELECT pg_terminate_backend({waiting[0]})", "postgres")
             elif what == "terminate":
                 process.terminate()
-        answer = json.loads(process.communicate(timeout=60)[0])
+        answer = answer_of(process)
     assert answer["failed"], answer
     wanted = {
         "engine": "pg_dump was killed by signal 9", "session": "terminating connection",
@@ -458,8 +438,8 @@ def test_killed_in_the_middle_it_is_cleaned_by_the_next(source: Source, place: P
         process = start_module(
             "postgres_backup", options(source, place, login_db="large", format="directory"), place_for(place)
         )
-        wait_for(lambda: dumping(source), "the dump")
-        engine = engines("pg_dump", process.pid)
+        wait_for(lambda: dumping(source), "the dump", process)
+        engine = children(process.pid, "pg_dump")
         assert engine
         process.kill()
         process.communicate()
@@ -479,14 +459,14 @@ def test_a_copy_that_breaks_in_the_middle_is_no_set(source: Source, place: Path,
     given = options(source, place, engine="pg_basebackup", max_rate="1M", format="plain")
     process = start_module("postgres_backup", given, place_for(place))
     senders = "SELECT pid FROM pg_stat_replication"
-    wait_for(lambda: len(source.psql(senders).splitlines()) == 2, "the copy")
+    wait_for(lambda: len(source.psql(senders).splitlines()) == 2, "the copy", process)
     if what == "engine":
-        os.kill(engines("pg_basebackup", process.pid)[0], signal.SIGKILL)
+        os.kill(children(process.pid, "pg_basebackup")[0], signal.SIGKILL)
     elif what == "session":
         source.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE state = 'backup'")
     else:
         process.send_signal(signal.SIGKILL if what == "controller" else signal.SIGTERM)
-    out, _errors = process.communicate(timeout=60)
+    out, _errors = process.communicate(timeout=LIMIT)
     wait_for(lambda: not source.psql(senders), "the end of the copy")
     if what != "controller":
         answer = json.loads(out)
@@ -514,9 +494,9 @@ def test_a_server_that_dies_is_told(place: Path) -> None:
         before = state(place)
         with held_up(server):
             process = start_module("postgres_backup", options(server, place, login_db="large"), place_for(place))
-            wait_for(lambda: dumping(server), "the dump")
+            wait_for(lambda: dumping(server), "the dump", process)
             server.stop(signal.SIGQUIT)
-            answer = json.loads(process.communicate(timeout=60)[0])
+            answer = answer_of(process)
         assert answer["failed"]
         assert "server closed the connection" in answer["msg"] or "terminating connection" in answer["msg"]
         assert state(place) == before
@@ -570,7 +550,7 @@ def test_a_disk_that_is_too_small_is_told_before(source: Source, small_disk: Pat
 def test_two_operators_at_once(source: Source, place: Path, large: None) -> None:
     with held_up(source):
         first = start_module("postgres_backup", options(source, place, login_db="large"), place_for(place))
-        wait_for(lambda: dumping(source), "the dump")
+        wait_for(lambda: dumping(source), "the dump", first)
         second = back_up(source, place)
         assert second["failed"]
         assert f"(process {first.pid}) holds the lock" in second["msg"]
@@ -578,8 +558,8 @@ def test_two_operators_at_once(source: Source, place: Path, large: None) -> None
         assert planned["failed"]
         folder = place.parent / "third"
         folder.mkdir()
-        third = start_module("postgres_backup", options(source, place, lock_wait=60), folder)
-    answers = [json.loads(one.communicate(timeout=60)[0]) for one in (first, third)]
+        third = start_module("postgres_backup", options(source, place, lock_wait=LIMIT), folder)
+    answers = [answer_of(one) for one in (first, third)]
     assert [one["changed"] for one in answers] == [True, True]
     assert os.path.realpath(place / "latest" / "nexusdb") == answers[1]["set"]["path"]
 
@@ -588,11 +568,12 @@ def test_progress_is_told_while_it_is_dumped(source: Source, place: Path, large:
     made(back_up(source, place, login_db="large"))
     with held_up(source):
         process = start_module("postgres_backup", options(source, place, login_db="large"), place_for(place))
-        file = wait_for(lambda: next(place.glob("*/.writing-nexusdb/.writing-progress.json"), None), "progress")
-        told = wait_for(lambda: json.loads(file.read_text()), "progress")
+        inside = "*/.writing-nexusdb/.writing-progress.json"
+        file = wait_for(lambda: next(place.glob(inside), None), "progress", process)
+        told = json.loads(file.read_text())  # it is exchanged as a whole
         assert told["system"] == "nexusdb"
         assert told["expected"] > 1_000_000
-    assert json.loads(process.communicate(timeout=60)[0])["changed"]
+    assert answer_of(process)["changed"]
 
 
 # Through another command

@@ -15,14 +15,14 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scratch
-from scratch import Source
+from running import LIMIT, answer_of, end, free_port, wait_for
+from scratch import GATE, Source
 
 LIVE = "shop"
 OWN = {"postgres", "model", LIVE}
@@ -159,14 +159,11 @@ def client(server: Source, sql: str, database: str = LIVE) -> Iterator[subproces
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until = time.monotonic() + 20
-        asked = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND state = 'active'"
-        while server.psql(asked, "postgres") == "0" and time.monotonic() < until:
-            time.sleep(0.05)
+        asked = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND query = '{sql}'"
+        wait_for(lambda: server.psql(asked, "postgres") == "1", sql, process)
         yield process
     finally:
-        process.kill()
-        process.wait()
+        end(process)
 
 
 class Storm:
@@ -201,7 +198,7 @@ def test_over_the_live_database_and_back(live: Source, place: Path) -> None:
     with client(live, "SELECT pg_sleep(600)") as connected, Storm(live) as storm:
         answer = restore(live, place, confirm=LIVE)
         assert "failed" not in answer, answer
-        assert connected.wait(10) != 0, "it was thrown out"
+        assert connected.wait(LIMIT) != 0, "it was thrown out"
     assert answer["connections_ended"] >= 1
     assert set(storm.seen) <= {"1", "0", ""}
     assert live.databases() == OWN | {answer["before"]}
@@ -318,12 +315,13 @@ def test_some_tables(live: Source, place: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def slow(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dump of the live database whose restore takes long enough to be disturbed."""
+def slow_dump(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dump of the live database whose restore stands still, at an index, as long as the gate is shut."""
     renew(source)
     source.psql(
-        "CREATE TABLE t AS SELECT n, md5(n::text) AS a, md5((n + 1)::text) AS b FROM generate_series(1, 400000) n;"
-        + "".join(f"CREATE INDEX ON t ({column});" for column in ("n", "a", "b", "a, b", "b, a")),
+        "CREATE TABLE t AS SELECT n, md5(n::text) AS a, md5((n + 1)::text) AS b FROM generate_series(1, 150000) n;"
+        + "".join(f"CREATE INDEX ON t ({column});" for column in ("n", "a", "b", "a, b", "b, a"))
+        + GATE.replace("{file}", str(source.gate)),
         LIVE,
     )
     path = tmp_path_factory.mktemp("slow") / "slow.dump"
@@ -331,17 +329,20 @@ def slow(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def slow(source: Source, slow_dump: Path) -> Iterator[Path]:
+    """That dump, and the gate is shut."""
+    with source.shut_gate():
+        yield slow_dump
+
+
 def until_it_restores(server: Source, process: subprocess.Popen[str]) -> str:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert process.poll() is None, process.communicate()
-        name = server.psql(
-            "SELECT datname FROM pg_stat_activity WHERE datname LIKE 'shop_restoring_%' LIMIT 1", "postgres"
-        )
-        if name and server.psql("SELECT 1 FROM pg_class WHERE relname = 't'", name, check=False):
-            return name
-        time.sleep(0.02)
-    raise AssertionError("nothing was restored")
+    """The database that is restored into, once it stands at the gate."""
+    asked = (
+        "SELECT datname FROM pg_stat_activity WHERE datname LIKE 'shop_restoring_%' "
+        "AND query LIKE 'CREATE INDEX gate_n %' AND state = 'active'"
+    )
+    return wait_for(lambda: server.psql(asked, "postgres"), "the restore stands at the gate", process)
 
 
 def test_it_is_killed_and_the_next_one_removes_what_it_left(live: Source, slow: Path, tmp_path: Path) -> None:
@@ -353,6 +354,10 @@ def test_it_is_killed_and_the_next_one_removes_what_it_left(live: Source, slow: 
     process.send_signal(signal.SIGKILL)
     process.communicate()
     as_before(live, {left})
+    # The server goes on with an index for somebody who is gone.
+    live.gate.unlink()
+    working = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{left}'"
+    wait_for(lambda: live.psql(working, "postgres") == "0", "nobody works there any more")
     answer = scratch.module("postgres_restore", given)
     assert live.databases() == OWN | {answer["before"]}
 
@@ -362,7 +367,7 @@ def test_it_is_asked_to_end(live: Source, slow: Path, tmp_path: Path) -> None:
     process = scratch.start_module("postgres_restore", given, tmp_path)
     until_it_restores(live, process)
     process.send_signal(signal.SIGTERM)
-    answer = json.loads(process.communicate(timeout=60)[0])
+    answer = answer_of(process)
     assert "SIGTERM" in answer["msg"]
     as_before(live)
 
@@ -372,11 +377,12 @@ def test_the_server_crashes(live: Source, slow: Path, tmp_path: Path) -> None:
     process = scratch.start_module("postgres_restore", given, tmp_path)
     left = until_it_restores(live, process)
     live.stop(signal.SIGQUIT)
-    answer = json.loads(process.communicate(timeout=90)[0])
+    answer = answer_of(process)
     assert "shop is as it was" in answer["msg"], answer
     assert "could not be removed; the next restore does that" in answer["msg"]
     live.start()
     as_before(live, {left})
+    live.gate.unlink()
     answer = restore(live, tmp_path, file=str(slow), database="new")
     assert "failed" not in answer
     # Only what belongs to the same name is cleaned up.
@@ -384,7 +390,7 @@ def test_the_server_crashes(live: Source, slow: Path, tmp_path: Path) -> None:
 
 
 def test_no_time(live: Source, slow: Path, tmp_path: Path) -> None:
-    answer = restore(live, tmp_path, file=str(slow), confirm=LIVE, safety_backup=False, deadline=2.5)
+    answer = restore(live, tmp_path, file=str(slow), confirm=LIVE, safety_backup=False, deadline=5)
     assert "not done" in answer["msg"] or "in time" in answer["msg"], answer
     as_before(live)
 
@@ -400,17 +406,14 @@ def test_somebody_who_does_not_let_go(live: Source, tmp_path: Path) -> None:
         answer = restore(live, tmp_path, **given, **login)
         assert "somebody does not let go of shop" in answer["msg"], answer
         as_before(live)
-        process = scratch.start_module("postgres_restore", arguments(live, tmp_path, **given, **login), tmp_path)
-        until = time.monotonic() + 60
+        patient = {**given, "drain": LIMIT}
+        process = scratch.start_module("postgres_restore", arguments(live, tmp_path, **patient, **login), tmp_path)
         renaming = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%RENAME%' AND pid <> pg_backend_pid()"
-        while live.psql(renaming, "postgres") == "0":
-            assert time.monotonic() < until
-            assert process.poll() is None
+        wait_for(lambda: live.psql(renaming, "postgres") != "0", "it asks for the name", process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert stubborn.poll() is None
-        while live.psql(renaming, "postgres") != "0":
-            time.sleep(0.1)
+        wait_for(lambda: live.psql(renaming, "postgres") == "0", "nobody asks for the name any more")
         assert later_rows(live) == "1"
         assert LIVE in live.databases()
     live.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{LIVE}'", "postgres")
@@ -445,14 +448,14 @@ def test_the_safety_backup_has_no_room(live: Source, made: Path) -> None:
         place.rmdir()
 
 
-def test_the_disk_of_the_server_fills_up(live: Source, slow: Path, tmp_path: Path) -> None:
+def test_the_disk_of_the_server_fills_up(live: Source, slow_dump: Path, tmp_path: Path) -> None:
     space = Path(tempfile.mkdtemp(prefix="nx-space-", dir="/var/tmp"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "none", str(space)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m", "none", str(space)], check=True)
     try:
         shutil.chown(space, scratch.ACCOUNT)
         live.psql(f"CREATE TABLESPACE tiny LOCATION '{space}'", "postgres")
         live.psql(f"ALTER DATABASE {LIVE} SET TABLESPACE tiny", "postgres")
-        answer = restore(live, tmp_path, file=str(slow), confirm=LIVE, safety_backup=False)
+        answer = restore(live, tmp_path, file=str(slow_dump), confirm=LIVE, safety_backup=False)
         assert "shop is as it was" in answer["msg"]
         assert "No space left on device" in answer["msg"], answer
         as_before(live)
@@ -466,7 +469,7 @@ def test_the_disk_of_the_server_fills_up(live: Source, slow: Path, tmp_path: Pat
 def test_who_is_not_let_in(live: Source, place: Path) -> None:
     for more, words in (
         ({"login_password": "wrong one"}, "password authentication failed"),
-        ({"login_port": scratch.free_port()}, "is the server running"),
+        ({"login_port": free_port()}, "is the server running"),
         ({"login_user": "nobody"}, "authentication failed"),
         ({"database": "postgres"}, "belongs to the server"),
         ({"system": "", "set": ""}, "say what to restore"),
@@ -483,11 +486,14 @@ def test_no_password_stands_in_a_list_of_processes(live: Source, slow: Path, tmp
     given = arguments(live, tmp_path, file=str(slow), database="new")
     process = scratch.start_module("postgres_restore", given, tmp_path)
     seen = set()
-    while process.poll() is None:
+
+    def restores() -> bool:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 seen.add(path.read_bytes())
-        time.sleep(0.02)
-    process.communicate()
-    assert any(b"pg_restore" in one for one in seen)
+        return any(b"pg_restore\0" in one and b"new_restoring_" in one for one in seen)
+
+    wait_for(restores, "pg_restore is at work", process)
     assert not any(scratch.PASSWORD.encode() in one for one in seen)
+    live.gate.unlink()
+    assert "failed" not in answer_of(process)

@@ -200,6 +200,7 @@ sets:
     state:
       description:
         - V(copied), V(fetched), V(there) or V(left out); in check mode V(would be copied) or V(would be fetched).
+        - V(gone) for an older set whose copy was removed there; it is noted no more.
       returned: success
       type: str
       sample: copied

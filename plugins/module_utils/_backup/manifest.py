@@ -252,6 +252,18 @@ def add_copy(folder: str, copy: Copy) -> Manifest:
     return manifest
 
 
+def drop_copy(folder: str, repository: str) -> Manifest:
+    """Forget that a set lies in another place.
+
+    :raises ManifestError: the manifest cannot be read.
+    :raises OSError: or not be written.
+    """
+    manifest = read(folder)
+    manifest.copies = [one for one in manifest.copies if one.repository != repository]
+    write(folder, manifest)
+    return manifest
+
+
 def add_proof(folder: str, proof: Proof) -> Manifest:
     """File a verification with its set. The oldest go, after 50.
 

@@ -34,7 +34,7 @@ _HOPELESS = re.compile(
 _DENIED = re.compile(r"(?i)access ?denied|permission denied|forbidden|\b40[13]\b")
 _HERE = re.compile(r"(?i)(/|\.|:local[,:]|local:)")
 _FAR_OF_RESTIC = re.compile(r"(?i)(sftp|s3|rest|b2|azure|gs|swift|rclone):")
-_SECRET_OPTION = re.compile(r"(?i)\b\w*(pass|secret|token|key_pem|access_key\w*|account|sas_url)\w*\s*=")
+_SECRET_OPTION = re.compile(r"(?i)\b(\w*(pass|secret|token|key_pem|access_key|sas_url|credentials)\w*|key)\s*=")
 
 
 class Failed(stream.EngineError):

@@ -194,7 +194,7 @@ def test_a_place_that_is_full(tmp_path: Path, here: Path, start: Callable[..., A
             run(here, place, systems=["redis"])
             folder = make_set(here, "nexusdb", NOW, [proof(2, NOW)], {"one": os.urandom(BIG)})
             with pytest.raises(OpsError, match="nexusdb") as caught:
-                run(here, place, systems=["nexusdb"], deadline=60.0)
+                run(here, place, systems=["nexusdb"], deadline=30.0)
             if engine == "restic" and kind == "folder":
                 assert "no space left" in str(caught.value)
             assert manifest.read(str(folder)).copies == []
@@ -360,6 +360,22 @@ def test_half_a_copy_is_none_and_a_whole_one_is_never_written_over(tmp_path: Pat
     assert {path: path.read_bytes() for path in half.iterdir()} == before
 
 
+def test_a_copy_that_was_thinned_out_there_is_noted_no_more(tmp_path: Path, here: Path) -> None:
+    place = place_of("restic", "folder", None, tmp_path / "far")
+    run(here, place, systems=["redis"])
+    make_set(here, "redis", NOW, [proof(2, NOW)], {"dump.rdb": os.urandom(1000)})
+    run(here, place, systems=["redis"])
+    older = layout.finished(str(here), "redis")[1]
+    (gone,) = [row for row in json.loads(restic(place, "snapshots", "--json")) if f"stamp={older.stamp}" in row["tags"]]
+    restic(place, "forget", gone["id"])
+    for check_mode, noted in ((True, 1), (False, 0)):
+        told = run(here, place, check_mode, systems=["redis"])
+        assert not told["changed"]
+        assert states(told) == [("redis", "there"), ("redis", "gone")]
+        assert len(manifest.read(older.path).copies) == noted
+    assert states(run(here, place, systems=["redis"])) == [("redis", "there")]
+
+
 def test_a_copy_of_rclone_that_nobody_could_note_is_noted(tmp_path: Path, here: Path) -> None:
     place = place_of("rclone", "folder", None, tmp_path / "far")
     run(here, place)
@@ -403,6 +419,7 @@ def test_no_secret_is_in_the_list_of_processes(tmp_path: Path, here: Path) -> No
     [
         ({"repository": ":s3,access_key_id=a,secret_access_key=b:sets"}, "by environment"),
         ({"repository": ":sftp,host=far,pass=b:sets"}, "by environment"),
+        ({"repository": ":azureblob,account=a,key=b:sets"}, "by environment"),
         ({"password": "of restic"}, "restic's"),
         ({"options": {"s3.region": "x"}}, "restic's"),
     ],

@@ -246,7 +246,7 @@ EXAMPLES = r"""
 - name: See which moments can be reached (with --check), and whether the invoices were there at 14:05
   nexuscos.ops.postgres_restore:
     system: db1
-    point_in_time: 2026-11-29T14:05:00Z
+    point_in_time: "2026-11-29T14:05:00Z"
     database: nexusdb
     queries:
       - name: invoices
@@ -256,7 +256,7 @@ EXAMPLES = r"""
 - name: Lay the server out as it was then
   nexuscos.ops.postgres_restore:
     system: db1
-    point_in_time: 2026-11-29T14:05:00Z
+    point_in_time: "2026-11-29T14:05:00Z"
     data_dir: /var/lib/postgresql/at_1405
     jobs: 4
 """
@@ -365,12 +365,12 @@ recovered:
       description: The moment that was asked for.
       returned: always
       type: str
-      sample: 2026-11-29T14:05:00Z
+      sample: "2026-11-29T14:05:00Z"
     last_transaction_at:
       description: When the last transaction in it was committed, null where the backup itself was the last.
       returned: always
       type: str
-      sample: 2026-11-29T14:04:58.120466Z
+      sample: "2026-11-29T14:04:58.120466Z"
     lsn:
       description: Position up to which WAL was replayed.
       returned: always

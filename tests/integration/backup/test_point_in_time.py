@@ -154,13 +154,13 @@ def test_a_data_folder_is_what_the_server_was_between_two_rows(story: Story, roo
     assert "is not empty" in again["msg"]
 
 
-def test_a_position_and_a_restore_point_end_before_the_table_went(story: Story) -> None:
-    by_position = story.asked(story.dropped)
+def test_a_position_and_a_restore_point_end_before_the_table_went(story: Story, room: Path) -> None:
+    by_position = story.asked(story.dropped, scratch_dir=str(room))
     assert by_position["recovered"]["answers"]["moments"] == "1,2,3,4"
-    by_name = story.asked("before the drop")
+    by_name = story.asked("before the drop", scratch_dir=str(room))
     assert by_name["recovered"]["answers"]["moments"] == "1,2,3,4"
     assert by_name["source"]["label"] == story.of.labels()[-1]
-    assert not list(Path("/var/tmp").glob("nexuscos-scratch-*/data/postmaster.pid"))
+    assert list(room.iterdir()) == []
 
 
 def test_all_that_is_archived_has_no_table_any_more(story: Story) -> None:

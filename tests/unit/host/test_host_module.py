@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -111,10 +112,11 @@ def test_the_earlier_look_becomes_a_part_of_this_one(tmp_path: Path) -> None:
     before, now = str(tmp_path / "before.json"), str(tmp_path / "now.json")
     earlier = observation()
     earlier["mounts"]["data"][1]["used"] -= 10**9
-    recording.write(before, recording.Recording("host_health", "host1", "2026-11-20T06:00:00Z", earlier))
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 9 * 86400))
+    recording.write(before, recording.Recording("host_health", "host1", at, earlier))
     Host().run(previous=before, record_to=now)
     kept = recording.read(now, "host_health").observation
-    assert [point["at"] for point in kept["history"]] == ["2026-11-20T06:00:00Z"]
+    assert [point["at"] for point in kept["history"]] == [at]
     assert kept["history_asked"] is True
     row = next(row for row in Host().run(replay_from=now)["coverage"] if row["check"] == "host.filesystem_forecast")
     assert row["seen"]

@@ -9,11 +9,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running import children, is_gone, wait_for, watched
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "backup"))
@@ -229,12 +229,13 @@ def test_killed_in_the_middle_the_next_run_sends_the_rest(site: Site) -> None:
     with (Path(site.newest("nexusdb").path) / "nexusdb.dump").open("ab") as stream_:
         stream_.write(os.urandom(30_000_000))
     argv = [sys.executable, "-c", MODULE, str(site.place), str(site.repository), PASSWORD]
-    process = subprocess.Popen(argv, cwd=ROOT, start_new_session=True)
-    until = time.monotonic() + 30
-    while not lock.holder(str(site.place), "nexusdb" + lock.VERIFYING) and time.monotonic() < until:
-        time.sleep(0.01)
+    process = watched(subprocess.Popen(argv, cwd=ROOT, start_new_session=True))
+    wait_for(lambda: lock.holder(str(site.place), "nexusdb" + lock.VERIFYING), "it is at work", process)
+    helpers = children(process.pid)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    for pid in helpers:
+        wait_for(lambda pid=pid: is_gone(pid), "restic ends")  # type: ignore[misc]
     assert lock.holder(str(site.place), "nexusdb" + lock.VERIFYING) is None
     site.restic("unlock")
     told = site.run(read_percent=100.0)

@@ -11,15 +11,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 
-class VaultPassword(ActionBase):
-    """Sends the module, with the password of `vault_id` where the task itself gives none."""
-
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = True
+class VaultId(ActionBase):
+    """One base of an action, the other does the work; hands the password of `vault_id` to the module where the task itself gives none."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
         given = dict(self._task.args)
         label = given.get("vault_id")
         if label and not given.get("vault_password") and not given.get("vault_password_file"):
@@ -28,7 +23,23 @@ class VaultPassword(ActionBase):
                 if known == label and secret.bytes:
                     given["vault_password"] = secret.bytes.decode("utf-8")
                     break
-        sent: dict[str, Any] = self._execute_module(
-            module_args=given, task_vars=task_vars, wrap_async=self._task.async_val
-        )
+        # A copy of the task, made for this item and in this process.
+        self._task.args = given
+        return dict(super().run(tmp, task_vars))
+
+
+class Sent(ActionBase):
+    """Sends the module of the same name, as Ansible does with those that have no action."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        sent: dict[str, Any] = self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val)
         return dict(merge_hash(result, sent))
+
+
+class VaultPassword(VaultId, Sent):
+    """Both: the action of a module that needs no other."""

@@ -27,6 +27,8 @@ _MOST_PAGES = 20_000
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _OBJECT = re.compile(r"[^/%\x00-\x20]{1,253}")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+# An escape of JSON; two of them that are one character make a group.
+_ESCAPE = re.compile(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})?(?(1)|.)")
 _VERSION = re.compile(r"([a-z0-9][a-z0-9.-]{0,200}/)?v[a-z0-9]{1,30}")
 
 
@@ -235,7 +237,7 @@ class Api(Client):
                 method,
                 self._host + path,
                 headers=headers,
-                body=None if body is None else json.dumps(body).encode("utf-8"),
+                body=None if body is None else _body(body),
                 timeout=self._timeout(connect=min(left, 10.0), read=left),
                 preload_content=False,
                 redirect=False,
@@ -265,6 +267,18 @@ def check_name(name: str, what: str, namespace: bool = False) -> str:
     if not (_NAME if namespace else _OBJECT).fullmatch(name) or name in (".", ".."):
         raise OpsError(f"{what} has the name {name[:80]!r}, which is none")
     return name
+
+
+def _body(doc: Doc) -> bytes:
+    """A document as JSON that is YAML as well, which is what a server-side apply is read as.
+
+    JSON writes what is beyond 16 bits as two escapes, which YAML knows nothing of; such characters stand as they are.
+    """
+    return _ESCAPE.sub(_unescaped, json.dumps(doc)).encode("utf-8")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return str(json.loads(f'"{match.group(0)}"')) if match.group(1) else match.group(0)
 
 
 def _manager(message: str) -> str:

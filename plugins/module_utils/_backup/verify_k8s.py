@@ -17,7 +17,7 @@ from typing import Any
 
 from .._core.errors import OpsError, OptionError
 from .._k8s.read import Doc, mapping, moment, text
-from . import k8s_files, k8s_load, k8s_objects, k8s_vault
+from . import k8s_files, k8s_load, k8s_objects, k8s_vault, scratch_postgres
 from .k8s_api import Api, ApiError, Resource
 from .verify import Job, Refuted
 
@@ -66,12 +66,13 @@ class Engine:
                 raise Refuted(str(error)) from None
         api = Api({"namespaces": [], "exclude_namespaces": [], **job.kubernetes}, job.until)
         restored = Restored(api, given)
-        try:
-            sweep(api)
-            restored.restore(job)
-            yield restored
-        finally:
-            restored.remove()
+        with scratch_postgres.ends_cleanly("the scratch namespaces have been removed"):
+            try:
+                sweep(api)
+                restored.restore(job)
+                yield restored
+            finally:
+                restored.remove()
 
 
 class Restored:

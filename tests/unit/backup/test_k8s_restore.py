@@ -11,10 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from played_kubernetes import Played, VaultHere, played
 from test_k8s_backup import PASSWORD, TREASURE, again, backup, secret, verified
 
-from ansible_collections.nexuscos.ops.plugins.module_utils._backup import k8s_objects, k8s_vault, lock, verify_k8s
+from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (
+    k8s_api,
+    k8s_objects,
+    k8s_vault,
+    lock,
+    verify_k8s,
+)
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import OpsError, OptionError
 from ansible_collections.nexuscos.ops.plugins.modules import k8s_restore
 
@@ -352,3 +359,11 @@ def test_the_sums_may_be_written_anew_but_the_numbers_stay(saved: Played, place:
     path.write_bytes(b"")
     again(folder)
     assert "0 objects of apps/v1/Deployment" in verified(place)["why"]
+
+
+def test_the_body_of_an_apply_is_json_and_yaml() -> None:
+    doc = {"a": '😀 \\ud83d\\ude00 \x7f\x85\u2028 \n " ü \\', "b": "1e3", "c": [None, True, 1.5]}
+    body = k8s_api._body(doc)
+    assert json.loads(body) == doc
+    assert yaml.safe_load(body) == doc
+    assert "😀".encode() in body

@@ -37,7 +37,7 @@ CHECKS: tuple[Check, ...] = (
         runbook="daily:daily-backup-check",
         items=("backup_verify.integrity", "restore_test.verify"),
         source="the answer of backup_verify for each system",
-        remedy="make a new one now and prove it (nexuscos.ops.backup, -e nexuscos_backup_only={name}): take this one for damaged",
+        remedy="take it for damaged: make a new one now and prove that (nexuscos.ops.backup, then backup_verify)",
         rank=12,
     ),
     Check(
@@ -346,7 +346,8 @@ def _facts(judge: Judge, rows: Sequence[Mapping[str, Any]], listed: Mapping[str,
             "proven_set": proven.get("stamp"),
             "restore_seconds": proven.get("restore_seconds"),
             "exposure_s": one.get("exposure_s"),
-            "copies": len(_list(last.get("copies"))) if last else None,
+            # The system itself, its sets here, and other places.
+            "places": 2 + len(_list(one.get("copies"))) if last else 1,
         }
     for row in rows:
         mine = found.setdefault(str(row["system"]), {})

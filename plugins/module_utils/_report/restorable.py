@@ -38,7 +38,6 @@ def rows(looks: Iterable[Look]) -> list[dict[str, Any]]:
 
 
 def _row(look: Look, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    copies = facts.get("copies")
     file = facts.get("file")
     row: dict[str, Any] = {
         "place": look.name,
@@ -48,8 +47,10 @@ def _row(look: Look, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         "newest": str(file) if file is not None else None,
         **{key: _number(facts.get(key)) for key in _NUMBERS},
         **{key: str(facts[key]) if facts.get(key) is not None else None for key in _TEXTS},
-        "copies": len(copies) if isinstance(copies, (list, tuple)) else _number(copies),
+        "copies": _number(facts.get("places")),
     }
+    if facts.get("read") == "bad":
+        row["refuted"] = row["refuted"] or "it cannot be read to its end"
     row["sentence"] = sentence(row)
     return row
 
@@ -97,7 +98,7 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         "%s ago" % span(row["proven_age_s"]) if row["proven_age_s"] is not None else "",
         duration(row["restore_seconds"]) if row["restore_seconds"] is not None else "not measured",
         span(row["exposure_s"]) if row["exposure_s"] is not None else "not known",
-        "1" if row["copies"] is None else "%d" % (1 + row["copies"]),
+        "%d" % row["copies"] if row["copies"] is not None else "",
     )
 
 

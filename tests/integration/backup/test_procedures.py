@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -69,12 +71,15 @@ class Platform:
         path.write_text(yaml.safe_dump({"backups": {"hosts": {"b1": here}}}), encoding="utf-8")
         return path
 
-    def start(self, playbook: str, *arguments: str, **variables: Any) -> subprocess.Popen[str]:
+    def start(
+        self, playbook: str, *arguments: str, stdout: int = subprocess.PIPE, **variables: Any
+    ) -> subprocess.Popen[str]:
         command = [str(TOOLS / "ansible-playbook"), "-i", str(self.inventory()), "nexuscos.ops." + playbook]
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
+            "TERM": "xterm",
             "ANSIBLE_ASYNC_DIR": str(self.folder / "async"),
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "local"),
             "ANSIBLE_REMOTE_TEMP": str(self.folder / "remote"),
@@ -82,7 +87,7 @@ class Platform:
         return watched(
             subprocess.Popen(
                 [*command, *arguments, "-e", json.dumps(variables)], cwd=ROOT, env=environment, text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.STDOUT, start_new_session=True,
             )
         )  # fmt: skip
 
@@ -193,7 +198,7 @@ def test_one_that_fails_holds_up_no_other_and_is_named_at_the_end(platform: Plat
     ]  # fmt: skip
     assert [one["object"] for one in told["findings"] if one["check"] == "backup_run.set"] == ["b1/gone"]
     assert {one["system"]: (one["outcome"], one["copies"]) for one in told["backups"]} == {
-        "nexusdb": ("ok", 1), "sessions": ("ok", 1), "gone": ("failed", None),
+        "nexusdb": ("ok", 3), "sessions": ("ok", 3), "gone": ("failed", 1),
     }  # fmt: skip
     assert told["history"]["kept"]
     # What is proven a level higher is a matter of the next playbook, and of nothing else.
@@ -271,6 +276,29 @@ def writer(platform: Platform) -> int:
     """The process of the module."""
     told = json.loads((platform.place / ".lock-sessions").read_text(encoding="utf-8"))
     return int(told["pid"])
+
+
+def test_a_terminal_shows_how_far_it_is_in_a_line_that_goes_again(platform: Platform, slow: None) -> None:
+    ours, theirs = os.openpty()
+    process = platform.start("backup", stdout=theirs, nexuscos_backup_only="sessions")
+    os.close(theirs)
+    text, held = b"", True
+    # Reading fails when the last one that had it open has ended.
+    with contextlib.suppress(OSError):
+        while select.select([ours], [], [], LIMIT)[0] and (piece := os.read(ours, 1 << 16)):
+            text += piece
+            if held and b"b1: sessions " in text:
+                hold(platform.redis, 0)
+                held = False
+    os.close(ours)
+    assert process.wait(LIMIT) == 0, text
+    told = re.findall(rb"\r\x1b\[K(b1: sessions [^\r\n]*)", text)
+    assert re.search(rb"sessions (\d+ s|[\d.]+ k?B)", told[0]), text
+    assert text.split(told[-1], 1)[1].startswith(b"\r\x1b[K"), "the line goes before anything else is told"
+    # A log has no escape sequences.
+    code, log = platform.play("backup", nexuscos_backup_only="sessions")
+    assert code == 0, log
+    assert "\x1b" not in log
 
 
 def test_a_killed_module_is_a_failure_and_the_next_run_cleans_up(platform: Platform, slow: None) -> None:

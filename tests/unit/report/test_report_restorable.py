@@ -30,7 +30,7 @@ PROVEN = {
     "proven_set": "2026-11-29T060000Z/nexusdb",
     "restore_seconds": 252.0,
     "exposure_s": 2280,
-    "copies": 1,
+    "places": 3,
 }
 
 

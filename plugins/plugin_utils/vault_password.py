@@ -12,7 +12,7 @@ from ansible.utils.vars import merge_hash
 
 
 class VaultId(ActionBase):
-    """One base of an action, the other does the work; hands the password of `vault_id` to the module where the task itself gives none."""
+    """One base of an action, the other does the work: a task without a password gets that of its `vault_id`."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         given = dict(self._task.args)

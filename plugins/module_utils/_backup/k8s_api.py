@@ -23,6 +23,8 @@ from .._k8s.read import Doc, docs, flag, mapping, text, texts
 MANAGER = "nexuscos-ops"
 _APPLY = "application/apply-patch+yaml"
 _MOST_PAGES = 20_000
+_ATTEMPTS, _PAUSE, _MOST_PAUSE, _SILENT = 5, 0.5, 10.0, 120.0
+_BUSY = (429, 503)
 # What becomes a part of a path, there and on the disk, is what Kubernetes allows in it, whatever a server says.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _OBJECT = re.compile(r"[^/%\x00-\x20]{1,253}")
@@ -191,8 +193,10 @@ class Api(Client):
             following = text(about, "continue")
             if not answer["items"]:
                 yield {}, about
-            if most or not following or following == token:
+            if most or not following:
                 return
+            if following == token:
+                raise LookError("garbage", f"{what.url(namespace)}: one page leads to itself")
             token = following
         raise LookError("garbage", f"{what.url(namespace)}: more than {_MOST_PAGES} pages")
 
@@ -222,10 +226,29 @@ class Api(Client):
                 raise
 
     def ask(self, method: str, path: str, body: Doc | None = None, kind: str = "application/json") -> Doc:
-        """One request, one document.
+        """One request, one document. All requests here may be asked twice, so a server that is busy is asked again.
 
         :raises ApiError: refused; LookError: not answered.
         """
+        told = path.split("?", 1)[0]
+        for attempt in range(1, _ATTEMPTS + 1):
+            last = attempt == _ATTEMPTS
+            try:
+                status, wait, raw = self._once(method, path, body, kind)
+            except LookError as error:
+                # A connection that was kept may have been closed by then.
+                if error.kind not in ("garbage", "refused") or last or self.left() < _PAUSE:
+                    raise
+                time.sleep(_PAUSE)
+                continue
+            if status in _BUSY and not last and self.left() > wait:
+                time.sleep(wait)
+                continue
+            return _answer(status, raw, told)
+        raise LookError("other", f"{told}: not asked")
+
+    def _once(self, method: str, path: str, body: Doc | None, kind: str) -> tuple[int, float, bytes]:
+        """Status, seconds to wait where it is busy, and the answer."""
         left = self.left()
         if left <= 0:
             raise LookError("timeout", "the deadline was over before %s was asked for" % path.split("?", 1)[0])
@@ -238,25 +261,31 @@ class Api(Client):
                 self._host + path,
                 headers=headers,
                 body=None if body is None else _body(body),
-                timeout=self._timeout(connect=min(left, 10.0), read=left),
+                # A server that falls silent is noticed long before the deadline of a backup.
+                timeout=self._timeout(connect=min(left, 10.0), read=min(left, _SILENT)),
                 preload_content=False,
                 redirect=False,
             )
         except (self._errors.HTTPError, OSError, ValueError) as error:
             raise self._trouble(error) from error
-        raw = b"".join(self._chunks(response))
-        try:
-            answer = json.loads(raw.decode("utf-8", "replace"))
-        except (ValueError, RecursionError) as error:
-            if response.status < 400:
-                raise LookError("garbage", "%s: the answer is no JSON" % path.split("?", 1)[0]) from error
-            answer = {"message": raw[:300].decode("utf-8", "replace")}
-        if response.status >= 400:
-            said = redact_text(" ".join(text(answer, "message").split())[:500]) or str(response.reason or "no reason")
-            raise ApiError(int(response.status), said, answer if isinstance(answer, dict) else {})
-        if not isinstance(answer, dict):
-            raise LookError("garbage", "%s: the answer is no object" % path.split("?", 1)[0])
-        return answer
+        after = str(response.headers.get("Retry-After") or "")
+        wait = min(max(float(after) if after.isdigit() else 1.0, _PAUSE), _MOST_PAUSE)
+        return int(response.status), wait, b"".join(self._chunks(response))
+
+
+def _answer(status: int, raw: bytes, path: str) -> Doc:
+    try:
+        answer = json.loads(raw.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        if status < 400:
+            raise LookError("garbage", f"{path}: the answer is no JSON") from error
+        answer = {"message": raw[:300].decode("utf-8", "replace")}
+    if status >= 400:
+        said = redact_text(" ".join(text(answer, "message").split())[:500]) or "no reason is given"
+        raise ApiError(status, said, answer if isinstance(answer, dict) else {})
+    if not isinstance(answer, dict):
+        raise LookError("garbage", f"{path}: the answer is no object")
+    return answer
 
 
 def check_name(name: str, what: str, namespace: bool = False) -> str:

@@ -30,7 +30,7 @@ class Played:
     :ivar objects: by path, ``/api/v1/namespaces/a/configmaps/x``; asked: method, path and query of each request.
     :ivar groups: kinds by apiVersion; page: objects of a page; deny: parts of paths that are refused with 403.
     :ivar expire: how many tokens of pages have expired; conflict: manager and field that stand in the way of an apply.
-    :ivar raw: answers as they are sent, by path; lose: applies without effect, by name.
+    :ivar raw: answers as they are sent, by path; busy: requests that are answered with 429; hang_up: with nothing.
     """
 
     def __init__(self) -> None:
@@ -43,6 +43,8 @@ class Played:
         self.conflict: tuple[str, str] | None = None
         self.refuse: dict[str, tuple[int, str]] = {}
         self.raw: dict[str, bytes] = {}
+        self.busy = 0
+        self.hang_up = 0
         self.url = ""
 
     def add(self, api_version: str, kind: str, namespace: str, name: str, **more: Any) -> Doc:
@@ -180,7 +182,14 @@ def played() -> Iterator[Played]:
             query = {key: values[0] for key, values in parse_qs(url.query).items()}
             one.asked.append((self.command, url.path, query))
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if any(part in url.path for part in one.deny):
+            if one.hang_up:
+                one.hang_up -= 1
+                self.close_connection = True
+                return
+            if one.busy:
+                one.busy -= 1
+                status, told = 429, {"message": "too many requests"}
+            elif any(part in url.path for part in one.deny):
                 status, told = 403, {"message": "forbidden: no right", "reason": "Forbidden"}
             elif self.command == "GET":
                 status, told = one.get(url.path, query)

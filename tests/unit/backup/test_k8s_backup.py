@@ -15,7 +15,13 @@ import pytest
 import yaml
 from played_kubernetes import Played, VaultHere, played
 
-from ansible_collections.nexuscos.ops.plugins.module_utils._backup import k8s_objects, k8s_vault, manifest, verify
+from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (
+    k8s_api,
+    k8s_objects,
+    k8s_vault,
+    manifest,
+    verify,
+)
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import OpsError, OptionError
 from ansible_collections.nexuscos.ops.plugins.modules import k8s_backup
 
@@ -164,6 +170,30 @@ def test_a_list_whose_token_expires_goes_on_and_says_so(server: Played, place: P
     made = manifest.read(backup(server, place, namespaces=["nexus-a"])["set"]["path"])
     assert made.invariants["objects"]["nexus-a"] == {"v1/ConfigMap": 5, "v1/Secret": 1}
     assert made.options["inconsistent"] == ["v1/ConfigMap nexus-a"]
+
+
+def test_a_server_that_is_busy_or_hangs_up_is_asked_again(
+    server: Played, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(server)
+    monkeypatch.setattr(k8s_api.time, "sleep", lambda _seconds: None)
+    for name in ("busy", "hang_up"):
+        setattr(server, name, 3)
+        assert backup(server, place)["level"] == 2
+        setattr(server, name, 100)
+        with pytest.raises(OpsError, match="HTTP 429" if name == "busy" else "breaks the connection"):
+            backup(server, place)
+        setattr(server, name, 0)
+
+
+def test_a_page_that_leads_to_itself_is_no_end_of_the_list(server: Played, place: Path) -> None:
+    fill(server)
+    item = {"metadata": {"name": "x", "namespace": "nexus-a"}}
+    page = {"kind": "List", "metadata": {"continue": "2"}, "items": [item]}
+    server.raw["/api/v1/configmaps"] = json.dumps(page).encode()
+    with pytest.raises(OpsError, match="one page leads to itself"):
+        backup(server, place, kinds=["v1/ConfigMap"])
+    assert not list(place.glob("*/cluster"))
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,8 @@ def _copy(params: Mapping[str, Any], repository: Repository, check_mode: bool) -
             except OpsError as error:
                 row.update(state="failed", why=str(error))
                 failed.append(f"{name} {one.stamp}: {error}")
+        if there:
+            rows += _gone(params, repository, name, known, rows, check_mode)
     changed = made or any(row["state"] in ("copied", "would be copied") for row in rows)
     if failed:
         raise OpsError("not copied to {}: {}".format(repository.name, "; ".join(failed)))
@@ -121,6 +123,39 @@ def _copy(params: Mapping[str, Any], repository: Repository, check_mode: bool) -
     return _told(repository, rows, made, checked, changed)
 
 
+def _gone(
+    params: Mapping[str, Any], repository: Repository, name: str, known: Mapping[tuple[str, str], Known],
+    seen: Sequence[Mapping[str, Any]], check_mode: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Sets whose copy is not there any more, such as those that were thinned out: it is noted no longer.
+
+    :param known: what was there before this run; seen: rows of the sets that it was about.
+    """
+    mine = {row["stamp"] for row in seen if row["system"] == name}
+    rows: list[dict[str, Any]] = []
+    for one in layout.finished(params["path"], name):
+        if (name, one.stamp) in known or one.stamp in mine:
+            continue
+        try:
+            copy = _noted(manifest.read(one.path), repository)
+        except ManifestError:
+            continue
+        if copy is None:
+            continue
+        rows.append({"system": name, "stamp": one.stamp, "state": "gone", "why": "its copy was removed there"})
+        if not check_mode:
+            with lock.held(params["path"], name + lock.VERIFYING, "note of a copy", params["lock_wait"]):
+                _drop(one, repository)
+    return rows
+
+
+def _drop(one: layout.Set, repository: Repository) -> None:
+    try:
+        manifest.drop_copy(one.path, repository.name)
+    except OSError as error:
+        raise OpsError(f"{one.path}: the manifest could not be written: {error.strerror}") from error
+
+
 def _chosen(place: str, name: str, stamp: str, newest: int, rows: list[dict[str, Any]]) -> list[layout.Set]:
     """The newest sets that are worth a copy; of those that are not, a row says why."""
     chosen: list[layout.Set] = []
@@ -128,6 +163,10 @@ def _chosen(place: str, name: str, stamp: str, newest: int, rows: list[dict[str,
         if (stamp and one.stamp != stamp) or len(chosen) == newest:
             continue
         why = _unfit(one)
+        elsewhere = None if why else _elsewhere(one)
+        if elsewhere:
+            rows.append({"system": name, "stamp": one.stamp, "state": "there", "why": f"its data lie in {elsewhere}"})
+            break
         if why:
             rows.append({"system": name, "stamp": one.stamp, "state": "left out", "why": why})
         else:
@@ -137,13 +176,17 @@ def _chosen(place: str, name: str, stamp: str, newest: int, rows: list[dict[str,
     return chosen
 
 
+def _elsewhere(one: layout.Set) -> str | None:
+    """Where the data of a set lie that is but a list of them: nothing of such a system is to be copied."""
+    told = manifest.read(one.path)
+    return str(told.source.get("repository")) if told.engine == _FILES else None
+
+
 def _unfit(one: layout.Set) -> str | None:
     try:
         told = manifest.read(one.path)
     except ManifestError as error:
         return str(error)
-    if told.engine == _FILES:
-        return f"its data lie in {told.source.get('repository')} already"
     if told.engine == _PGBACKREST:
         return "its data lie in a repository of pgBackRest: a second repository of that (repo2) is their copy"
     if told.refuted:

@@ -12,11 +12,12 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._core.errors import OpsError, OptionError
 from . import files_dump, layout, remote, run_backup
+from .manifest import Manifest
 from .restic import Restic
 from .verify import Job, Refuted
 
@@ -37,26 +38,26 @@ class FilesEngine:
     def read(self, job: Job) -> dict[str, Any]:
         """Level 2: the snapshot lists what it listed, and a share of the repository reads."""
         restic, percent = _restic(job), float(_access(job)["read_percent"])
-        snapshot = _snapshot(job, restic)
+        snapshot = snapshot_of(job.known, restic)
         try:
             wanted, found = files_dump.count(job.path(files_dump.LIST)), _counted(restic, snapshot)
         except remote.Failed as error:
-            raise _judged(error) from error
+            raise judged(error) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Refuted(f"{files_dump.LIST} is no list of a snapshot: {error}") from error
         if wanted != found:
-            raise Refuted(f"the snapshot {snapshot} has {_words(found)}, and its list has {_words(wanted)}")
+            raise Refuted(f"the snapshot {snapshot} has {words(found)}, and its list has {words(wanted)}")
         try:
             restic.prove(percent)
         except remote.Failed as error:
-            raise _judged(error) from error
+            raise judged(error) from error
         return {"snapshot": snapshot, "read_percent": percent, **found}
 
     @contextlib.contextmanager
     def restored(self, job: Job) -> Iterator[Tree]:
         """Level 3: into a folder of its own; restic compares each block with its name."""
         restic = _restic(job)
-        snapshot = _snapshot(job, restic)
+        snapshot = snapshot_of(job.known, restic)
         folder = _scratch(job)
         try:
             size = int(job.known.invariants.get("bytes") or 0)
@@ -65,7 +66,7 @@ class FilesEngine:
             try:
                 restic.restore(snapshot, folder, "--verify")
             except remote.Failed as error:
-                raise _judged(error) from error
+                raise judged(error) from error
             yield Tree(folder, time.monotonic() - began, snapshot)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -80,32 +81,13 @@ class Tree:
 
     def invariants(self, job: Job) -> dict[str, Any]:
         """Level 4: every entry of the list is there, as it stands there, and nothing else."""
-        wrong: list[str] = []
-        known: set[str] = set()
-        counted = {"files": 0, "folders": 0, "others": 0, "bytes": 0}
-        for one in files_dump.entries(job.path(files_dump.LIST)):
-            job.in_time()
-            path = self._folder + one["path"]
-            known.add(path)
-            difference = _difference(path, one)
-            if difference:
-                wrong.append(f"{one['path']}: {difference}")
-            kind = {"file": "files", "dir": "folders"}.get(one["type"], "others")
-            counted[kind] += 1
-            counted["bytes"] += int(one.get("size") or 0) if kind == "files" else 0
-        for inside, folders, names in os.walk(self._folder):
-            wrong += [
-                f"{path[len(self._folder) :]} is not of the snapshot"
-                for path in (os.path.join(inside, name) for name in [*folders, *names])
-                if path not in known
-            ]
+        counted, wrong = compare(self._folder, files_dump.entries(job.path(files_dump.LIST)), job.in_time)
         told = {key: job.known.invariants.get(key) for key in counted}
         if told != counted:
-            wrong.append(f"the list has {_words(counted)}, and the manifest says {_words(told)}")
+            wrong.append(f"the list has {words(counted)}, and the manifest says {words(told)}")
         if wrong:
-            more = f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
-            raise Refuted("; ".join(wrong[:_NAMED]) + more)
-        return {**counted, "summary": f"{_words(counted)} as they were"}
+            raise Refuted(named(wrong))
+        return {**counted, "summary": f"{words(counted)} as they were"}
 
     def smoke(self, job: Job) -> dict[str, Any]:
         """There is no way."""
@@ -113,6 +95,40 @@ class Tree:
 
 
 ENGINES: dict[str, Any] = {files_dump.FORMAT: FilesEngine()}
+
+
+def compare(
+    folder: str, entries: Iterable[Mapping[str, Any]], in_time: Callable[[], None], above: Collection[str] = ()
+) -> tuple[dict[str, int], list[str]]:
+    """What was restored below a folder, against entries of the list: counts, and what is wrong.
+
+    :param above: paths of folders that are there for the sake of what is below them.
+    """
+    wrong: list[str] = []
+    known = {folder + path for path in above}
+    counted = {"files": 0, "folders": 0, "others": 0, "bytes": 0}
+    for one in entries:
+        in_time()
+        path = folder + one["path"]
+        known.add(path)
+        difference = _difference(path, one)
+        if difference:
+            wrong.append(f"{one['path']}: {difference}")
+        kind = {"file": "files", "dir": "folders"}.get(one["type"], "others")
+        counted[kind] += 1
+        counted["bytes"] += int(one.get("size") or 0) if kind == "files" else 0
+    for inside, folders, names in os.walk(folder):
+        wrong += [
+            f"{path[len(folder) :]} is not of the snapshot"
+            for path in (os.path.join(inside, name) for name in [*folders, *names])
+            if path not in known
+        ]
+    return counted, wrong
+
+
+def named(wrong: Sequence[str]) -> str:
+    """The first of what is wrong, and how much more there is."""
+    return "; ".join(wrong[:_NAMED]) + (f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else "")
 
 
 def _access(job: Job) -> Mapping[str, Any]:
@@ -129,12 +145,12 @@ def _restic(job: Job) -> Restic:
     return Restic({**given, "bin_dir": job.bin_dir, "lock_wait": job.left()}, job.until)
 
 
-def _snapshot(job: Job, restic: Restic) -> str:
+def snapshot_of(known: Manifest, restic: Restic) -> str:
     """The name of the snapshot, which is in the repository.
 
     :raises Refuted: it is not.
     """
-    wanted = str(job.known.position.get("snapshot") or "")
+    wanted = str(known.position.get("snapshot") or "")
     if not re.fullmatch(r"[0-9a-f]{8,64}", wanted):
         raise Refuted(f"the manifest names no snapshot: {wanted!r}")
     if not restic.is_there():
@@ -153,7 +169,7 @@ def _counted(restic: Restic, snapshot: str) -> dict[str, int]:
     return found
 
 
-def _judged(error: remote.Failed) -> Exception:
+def judged(error: remote.Failed) -> Exception:
     """Is it damage, or could it not be looked at?"""
     said = "\n".join((str(error), error.errors, error.output))
     return Refuted(str(error)) if _DAMAGED.search(said) and not remote.is_refused(said) else error
@@ -210,5 +226,6 @@ def _moment(text: str) -> float:
     return datetime.datetime.fromisoformat(match.group(1) + zone).timestamp() + float(match.group(2) or 0)
 
 
-def _words(counted: Mapping[str, Any]) -> str:
+def words(counted: Mapping[str, Any]) -> str:
+    """Counts as people read them."""
     return f"{counted['files']} files and {counted['folders']} folders with {counted['bytes']} bytes"

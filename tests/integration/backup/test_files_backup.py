@@ -148,6 +148,61 @@ def test_backed_up_proven_and_restored(trees: Trees) -> None:
     assert trees.manifest()["position"]["added"] < 50_000
 
 
+def restore(trees: Trees, check_mode: bool = False, **more: Any) -> dict[str, Any]:
+    """The module files_restore, in a process of its own."""
+    given = {"system": "uploads", "path": str(trees.place), "target": str(trees.folder / "back"), **trees.access}
+    return module("files_restore", {**given, **more}, check_mode)
+
+
+def test_restored_beside_what_is_there(trees: Trees) -> None:
+    trees.backup()
+    back = trees.folder / "back"
+    told = restore(trees, check_mode=True)
+    assert told["changed"]
+    assert told["restored"]["bytes"] == trees.manifest()["invariants"]["bytes"]
+    assert not back.exists()
+    (trees.one / "a.bin").write_bytes(b"spoilt since")
+    told = restore(trees)
+    assert (told["changed"], told["restored"]["seconds"] > 0) == (True, True)
+    assert (back / str(trees.one)[1:] / "a.bin").stat().st_size == 300_000
+    assert same(trees.two, back / str(trees.two)[1:])
+    told = restore(trees)
+    assert told["failed"]
+    assert "not empty" in told["msg"]
+    odd = trees.one / "deep" / "er"
+    told = restore(trees, target=str(trees.folder / "some"), only=[str(odd)])
+    assert told["restored"]["entries"] == 2
+    found = [path for path in (trees.folder / "some").rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in found] == [b"odd name"]
+    assert not list(trees.folder.glob(".writing-*"))
+
+
+def test_a_restore_that_is_refused_or_fails_leaves_nothing(near: Trees) -> None:
+    (near.one / "st*r [1]").write_bytes(b"a name that is no pattern")
+    (near.one / "stxr 1").write_bytes(b"not wanted")
+    near.backup()
+    for given, words in (
+        ({"only": [str(near.one / "gone")]}, "has no"),
+        ({"target": str(near.folder / "nowhere" / "back")}, "in one that is there"),
+        ({"target": str(near.one)}, "not empty"),
+        ({"password": "another"}, "wrong password"),
+        ({"set": "2020-01-01T000000Z"}, "holds no set"),
+    ):
+        told = restore(near, **given)
+        assert told["failed"]
+        assert words in told["msg"]
+    told = restore(near, only=[str(near.one / "st*r [1]")])
+    assert told["restored"]["entries"] == 1
+    found = [path.read_bytes() for path in (near.folder / "back").rglob("*") if path.is_file()]
+    assert found == [b"a name that is no pattern"]
+    packs = [path for path in Path(near.access["repository"], "data").rglob("*") if path.is_file()]
+    max(packs, key=lambda path: path.stat().st_size).unlink()
+    told = restore(near, target=str(near.folder / "again"))
+    assert told["failed"]
+    assert not (near.folder / "again").exists()
+    assert not list(near.folder.glob(".writing-*"))
+
+
 def test_a_repository_that_rotted(near: Trees) -> None:
     near.backup()
     packs = [path for path in Path(near.access["repository"], "data").rglob("*") if path.is_file()]

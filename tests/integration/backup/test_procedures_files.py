@@ -18,7 +18,7 @@ from scratch import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "backup"))
 
-from set_maker import HOUR, make_set, proof
+from set_maker import make_set, proof
 
 PASSWORD = "geheim-of-the-files"
 TOOLS = Path(sys.executable).parent
@@ -74,6 +74,7 @@ def play(folder: Path, playbook: str, **variables: Any) -> str:
 
 def test_file_trees_from_the_backup_to_the_proof(tmp_path: Path, place: Path) -> None:
     play(tmp_path, "backup")
+    assert not list((tmp_path / "far").iterdir()), "a list is no copy"
     (known,) = place.glob("20*Z/uploads/manifest.json")
     told = json.loads(known.read_text(encoding="utf-8"))
     assert (told["engine"], told["proofs"][-1]["level"]) == ("files", 2)
@@ -82,15 +83,22 @@ def test_file_trees_from_the_backup_to_the_proof(tmp_path: Path, place: Path) ->
     told = json.loads(known.read_text(encoding="utf-8"))
     assert (told["proofs"][-1]["level"], told["proofs"][-1]["good"]) == (4, True)
     assert list((tmp_path / "scratch").iterdir()) == []
+    wanted = str(tmp_path / "uploads" / "deep")
+    back = tmp_path / "back"
+    play(
+        tmp_path, "restore", nexuscos_restore_system="uploads", nexuscos_restore_data_dir=str(back),
+        nexuscos_restore_only=wanted,
+    )  # fmt: skip
+    assert Path(f"{back}{wanted}/file").read_bytes() == (tmp_path / "uploads" / "deep" / "file").read_bytes()
     text = play(tmp_path, "backup_sets")
     assert "4 invariants" in text
     assert f"{tmp_path}/files (restic, 1 set)" in text
 
 
 def test_other_sets_go_to_a_remote_of_rclone(tmp_path: Path, place: Path) -> None:
-    # A set of this run, made by hand: no server is wanted here.
-    make_set(place, "uploads", NOW - HOUR, [proof(2, NOW - HOUR)], {"dump.rdb": b"of another engine"})
-    play(tmp_path, "backup", nexuscos_backup_stamp="2026-11-29T110000Z", nexuscos_backup_prune=False)
+    # The set of this very run, made by hand: no server is wanted here.
+    one = make_set(place, "uploads", NOW, [proof(2, NOW)], {"dump.rdb": b"of another engine"})
+    play(tmp_path, "backup", nexuscos_backup_stamp=one.parent.name, nexuscos_backup_prune=False)
     (there,) = (tmp_path / "far").glob("*/uploads/manifest.json")
     assert (there.parent / "dump.rdb").read_bytes() == b"of another engine"
     here = json.loads((place / there.relative_to(tmp_path / "far")).read_text(encoding="utf-8"))

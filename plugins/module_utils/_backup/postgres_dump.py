@@ -242,8 +242,9 @@ class DumpEngine:
             with _in(moment):
                 return [
                     stream.save(
-                        account.command(argv), os.path.join(folder, self._system + ".dump"), folder,
+                        account.command(argv, with_input=True), os.path.join(folder, self._system + ".dump"), folder,
                         account.environment(), progress, deadline, hear, account.first_input(), moment.check,
+                        hold=bool(account.prefix),
                     )
                 ]  # fmt: skip
         inside = os.path.join(folder, self._system + ".dir")

@@ -27,15 +27,25 @@ _BY_INPUT = (
     'IFS= read -r PGPASSWORD || { echo "no standard input comes through command_prefix" >&2; exit 1; }; '
     'export PGPASSWORD; exec "$@"'
 )
+# What a stream that broke off has left over there would wait for ever for somebody who reads, with its locks and its
+# snapshot. Its input ends in any case: then a shell that is its child tells it to end, if it is still its child. That
+# shell dies of no signal: a container's first process, PostgreSQL, would take it for a crash of one of its own. First it
+# sleeps, because containerd also ends the input as soon as the output has ended, when pg_dump is about to leave.
+_WITH_INPUT = (
+    "exec 3<&0 </dev/null; { while IFS= read -r line <&3; do :; done; sleep 10; read -r pid name state parent rest "
+    '</proc/self/stat; [ "$parent" != $$ ] || kill $$; exit 0; } >/dev/null 2>&1 & exec 3<&-; exec "$@"'
+)
 _HINTS = (
+    ("is it installed", "bin_dir, or kubectl of pod, says where else"),
     ("ssh: connect to host", "the host does not answer to ssh"),
     ("Permission denied (", "look at key and account of ssh"),
     ("pods/exec", "the account needs what playbooks/files/nexuscos-ops-pod-backup.yml gives"),
     ("cannot get resource", "the account needs what playbooks/files/nexuscos-ops-pod-backup.yml gives"),
     ("is not valid for pod", "look at container"),
     ("container not found", "look at container; is it running?"),
-    ("executable file not found", "the container lacks what it takes: sh, env and PostgreSQL's commands"),
+    ("executable file not found", "the container lacks what it takes: sh, env, sleep and PostgreSQL's commands"),
     ("env: ", "the command is not there, in the PATH: bin_dir says where else"),
+    ("error: context", "look at context"),
     ("Error from server (NotFound)", "look at name and namespace of the pod"),
     ("Unable to connect to the server", "the API server does not answer: look at kubeconfig and context"),
     ("The connection to the server", "the API server does not answer: look at kubeconfig and context"),
@@ -77,11 +87,16 @@ class Login:
     prefix: tuple[str, ...] = ()
     pod: Mapping[str, str] = field(default_factory=dict)
 
-    def command(self, argv: Sequence[str]) -> list[str]:
-        """The words to start a command by. Behind a prefix, the environment goes as words, but for the password."""
+    def command(self, argv: Sequence[str], with_input: bool = False) -> list[str]:
+        """The words to start a command by. Behind a prefix, the environment goes as words, but for the password.
+
+        :param with_input: behind a prefix, it ends when its standard input does, and gets nothing of it.
+        """
         if not self.prefix:
             return list(argv)
         words = ["env", *(f"{name}={value}" for name, value in sorted(self._open().items())), *argv]
+        if with_input:
+            words = ["sh", "-c", _WITH_INPUT, "sh", *words]
         if self.password is not None:
             # The password comes as the first line of standard input: it stands in no list of processes, on no side.
             words = ["sh", "-c", _BY_INPUT, "sh", *words]

@@ -99,6 +99,7 @@ def save(
     on_error_line: Callable[[str], None] | None = None,
     data: bytes = b"",
     watch: Callable[[], None] | None = None,
+    hold: bool = False,
 ) -> File:
     """Write what a command prints to a file, and sum it on the way.
 
@@ -111,13 +112,14 @@ def save(
     :param on_error_line: gets each line of its standard error when it comes, such as those of ``--verbose``.
     :param data: what it finds at its standard input, a few lines at most.
     :param watch: is called twice a second at least, and may raise what ends the command.
+    :param hold: its standard input ends only when it has, or when this process has.
     :raises EngineError: it could not be started, failed, was killed, or was not done in time.
     :raises OSError: the file cannot be written (a full disk).
     """
     digest, written = hashlib.sha256(), 0
     with tempfile.TemporaryFile() as errors:
         told = _Lines(errors, on_error_line)
-        process = start(argv, environment, errors, data)
+        process = start(argv, environment, errors, data, talk=hold)
         try:
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb", buffering=0) as stream:
                 if process.stdout is None:
@@ -253,7 +255,7 @@ def start(
     The caller ends it by :func:`stop` in any case.
 
     :param data: what it finds at its standard input, a few lines at most.
-    :param talk: leave its standard input open to the caller.
+    :param talk: leave its standard input open after that, to the caller.
     :raises EngineError: it could not be started.
     """
     told, tell = os.pipe()
@@ -273,6 +275,10 @@ def start(
     except OSError as error:
         stop(process)
         raise EngineError(_not_started("sh", error)) from error
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):  # it has ended: whoever waits for it is told why
+            process.stdin.write(data)
+            process.stdin.flush()
     if process.stdout is not None:
         with contextlib.suppress(OSError):  # more than the system lets anybody have
             fcntl.fcntl(process.stdout.fileno(), _F_SETPIPE_SZ, _PIECE)

@@ -11,6 +11,8 @@ import json
 import os
 import random
 import shlex
+import signal
+import subprocess
 import tarfile
 import time
 from pathlib import Path
@@ -181,6 +183,32 @@ def test_ssh_gets_one_line_that_its_shell_takes_apart() -> None:
     assert len(command) == 3
     assert shlex.split(command[2])[-3:] == ["pg_dump", "--file", "x y"]
     assert "PGDATABASE=a b" in shlex.split(command[2])
+
+
+def started_with_input(tmp_path: Path, command: str) -> subprocess.Popen[bytes]:
+    """Behind a prefix, with a `sleep` that takes no time."""
+    script(tmp_path / "sleep", "exit 0")
+    words = Login(prefix=("env", f"PATH={tmp_path}:{os.environ['PATH']}")).command(["sh", "-c", command], True)
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def test_what_runs_behind_a_prefix_ends_with_its_input(tmp_path: Path) -> None:
+    with started_with_input(tmp_path, "echo begun; exec tail -f /dev/null") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        assert process.poll() is None
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_what_ends_by_itself_keeps_its_status_and_its_output(tmp_path: Path, status: int) -> None:
+    with started_with_input(tmp_path, f"cat; echo whole; exit {status}") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.read() == b"whole\n"
+        assert process.wait(60) == status
+        process.stdin.close()
 
 
 # Which command

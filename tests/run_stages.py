@@ -6,9 +6,10 @@
 After the set-up there are two lanes side by side, each in its order: what looks at the code, and what plays on servers.
 The latter mostly waits for something to break or to be healed.
 
-A stage that fails prints the end of its log, and the last lines name again every test that failed. The stages that need it are left out, and count as failed; the others
-run all the same, so that one run tells everything. A stage fails by its exit status, by a test that was skipped
-(nothing is optional here), by having run no test where it should, and by running past its limit.
+A stage that fails prints the end of its log, and the last lines name again every test that failed. The stages that need
+it are left out, and count as failed; the others run all the same, so that one run tells everything. A stage fails by
+its exit status, by a test that was skipped (nothing is optional here), by having run no test where it should, and by
+running past its limit.
 The last line counts the tests of all stages; a stage that is no pytest run counts as one test.
 
 Stages named as arguments run alone: `python tests/run_stages.py lint unit-newest`.

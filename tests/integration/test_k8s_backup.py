@@ -95,7 +95,7 @@ def namespace(server: str) -> Iterator[str]:
          "annotations": {"kubernetes.io/service-account.name": "default"}},
          "type": "kubernetes.io/service-account-token"},
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": name},
-         "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}},
+         "spec": {"type": "NodePort", "selector": {"app": "web"}, "ports": [{"port": 80}]}},
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": name},
          "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {
              "metadata": {"labels": {"app": "web"}},
@@ -232,6 +232,8 @@ def test_a_namespace_is_lost_and_comes_back(controller: Controller, namespace: s
         env={**os.environ, "PAGER": "cat", "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     before = live(namespace, "secret", "login")["data"]
+    ports = live(namespace, "service", "web")["spec"]["ports"]
+    assert ports[0]["nodePort"]
     assert yaml.safe_load(opened.stdout)["data"] == before
     proof = controller.good("backup_verify", level=4, kubernetes=WHERE)
     assert (proof["good"], proof["level"]) == (True, 4), proof
@@ -246,6 +248,7 @@ def test_a_namespace_is_lost_and_comes_back(controller: Controller, namespace: s
     assert done["counts"] == {"create": 6, "change": 0, "unchanged": 0}
     assert live(namespace, "configmap", "settings")["data"] == HARD
     assert live(namespace, "secret", "login")["data"] == before
+    assert live(namespace, "service", "web")["spec"]["ports"] == ports
     assert live(namespace, "deployment", "web")["spec"]["template"]["spec"]["containers"][0]["env"][0]["name"] == "A"
     assert json.loads(kubectl("get", "namespace", namespace, "-o", "json"))["metadata"]["labels"]["team"] == "ops"
     managers = kubectl("-n", namespace, "get", "configmap", "settings", "--show-managed-fields", "-o", "json")

@@ -98,8 +98,7 @@ class Loader:
         except ApiError as error:
             if error.conflicts:
                 step.conflicts = error.conflicts
-                # What it would be, were it forced: the diff shows what stands against it.
-                step.after = k8s_objects.clean(self._api.apply(what, namespace, doc, True, dry_run=True))
+                self._were_it_forced(step, what, namespace)
             elif error.status == 404 and namespace and namespace not in coming:
                 step.refused = f"there is no namespace {namespace}, and the set or the choice has none of that name"
             else:
@@ -109,6 +108,15 @@ class Loader:
             step.action = SAME
         step.more = k8s_objects.more_than(doc, step.after) if before is not None else []
         return step
+
+    def _were_it_forced(self, step: Step, what: Resource, namespace: str) -> None:
+        """What would come of it then: the diff shows what stands against it."""
+        try:
+            step.after = k8s_objects.clean(self._api.apply(what, namespace, step.doc, True, dry_run=True))
+        except ApiError as error:
+            step.refused = said(step.doc, error)
+            return
+        step.more = k8s_objects.more_than(step.doc, step.after)
 
     def apply(self, steps: Sequence[Step]) -> list[Step]:
         """Apply what would change, in order; what was applied.

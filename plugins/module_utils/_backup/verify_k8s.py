@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._core.errors import OpsError, OptionError
-from .._k8s.read import Doc, mapping, moment, text
+from .._k8s.read import Doc, docs, mapping, moment, text
 from . import k8s_files, k8s_load, k8s_objects, k8s_vault, scratch_postgres
 from .k8s_api import Api, ApiError, Resource
 from .verify import Job, Refuted
@@ -177,7 +177,12 @@ class Restored:
             made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
             self._api.apply(_NAMESPACE, "", made)
         metadata = {**mapping(doc, "metadata"), "namespace": self._scratch[namespace]}
-        return {**doc, "metadata": metadata}
+        moved = {**doc, "metadata": metadata}
+        if k8s_objects.kind(doc) == "v1/Service":
+            # The live one has these ports of the nodes, and a port can be had once.
+            ports = [{key: one[key] for key in one if key != "nodePort"} for one in docs(doc, "spec", "ports")]
+            moved["spec"] = {**mapping(doc, "spec"), **({"ports": ports} if ports else {})}
+        return moved
 
 
 def sweep(api: Api) -> None:

@@ -126,7 +126,7 @@ def test_an_engine_that_does_not_answer_is_one_error(tmp_path: Path) -> None:
 def test_an_engine_that_stops_to_answer_tells_what_was_seen() -> None:
     with serving(answers()) as fake:
         fake.hang_after = 3  # version, list, the first container
-        seen = look(fake, timeout=1.0)
+        seen = look(fake, timeout=2.0)
     assert seen["engine"]["error"] is None
     assert [one["name"] for one in seen["containers"]["found"]] == ["shop-api-1"]
     assert seen["containers"]["error"]["kind"] == "timeout"

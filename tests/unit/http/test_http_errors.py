@@ -114,9 +114,9 @@ def test_the_next_address_is_tried_when_one_refuses(ask, monkeypatch):
 
 def test_a_server_that_takes_connections_and_is_silent(one):
     with Server(hang) as server:
-        found = one({"url": server.url()}, timeout=0.3)
+        found = one({"url": server.url()}, timeout=1.5)
     assert (found["check"], found["evidence"]["phase"], found["evidence"]["kind"]) == (REACHABLE, "answer", "timeout")
-    assert found["title"] == "a takes connections and does not answer within 0.3 s"
+    assert found["title"] == "a takes connections and does not answer within 1.5 s"
     assert found["evidence"]["ms"]["first_byte"] > 250
 
 
@@ -127,10 +127,10 @@ def test_a_body_that_comes_in_drops_ends_at_the_deadline(one):
 
     began = time.monotonic()
     with Server(answer) as server:
-        found = one({"url": server.url()}, timeout=0.4)
+        found = one({"url": server.url()}, timeout=2)
         assert time.monotonic() - began < 15
     assert (found["check"], found["evidence"]["phase"], found["evidence"]["kind"]) == (ANSWER, "body", "timeout")
-    assert found["title"] == "a sends its body too slowly within 0.4 s"
+    assert found["title"] == "a sends its body too slowly within 2 s"
     assert found["evidence"]["status"] == 200
     assert found["evidence"]["excerpt"].startswith("xx")
 
@@ -140,7 +140,7 @@ def test_headers_that_come_in_drops_end_at_the_deadline(one):
         drip(it, b"HTTP/1.1 200 OK\r\nX-Never: " + b"x" * 1000)
 
     with Server(answer) as server:
-        found = one({"url": server.url()}, timeout=0.4)
+        found = one({"url": server.url()}, timeout=2)
     assert (found["check"], found["evidence"]["phase"], found["evidence"]["kind"]) == (ANSWER, "answer", "timeout")
     assert found["evidence"]["first_bytes"].startswith("HTTP")
 

@@ -51,7 +51,7 @@ def test_each_sample_has_a_connection_of_its_own(ask):
 def test_one_dead_endpoint_costs_the_others_nothing(ask):
     with Server(MODES["ok"]) as good, Server(hang) as silent:
         began = time.monotonic()
-        result = ask(*({"url": good.url()} for _ in range(20)), {"url": silent.url()}, timeout=0.5, samples=3)
+        result = ask(*({"url": good.url()} for _ in range(20)), {"url": silent.url()}, timeout=3, samples=3)
         took = time.monotonic() - began
     assert [found["object"] for found in result["findings"]] == ["lab/u"]
     assert took < 15, "the server hangs for 20 s"
@@ -79,12 +79,12 @@ def test_hanging_endpoints_hold_nobody_up(ask):
 def test_what_the_deadline_cuts_off_is_unknown_not_critical(ask):
     with Server(MODES["ok"]) as good, Server(hang) as silent:
         began = time.monotonic()
-        result = ask({"url": silent.url()}, {"url": good.url()}, timeout=30, deadline=0.5)
+        result = ask({"url": silent.url()}, {"url": good.url()}, timeout=30, deadline=3)
         assert time.monotonic() - began < 15, "the server hangs for 20 s"
     assert [(found["check"], found["object"], found["status"]) for found in result["findings"]] == [
         ("endpoint.reachable", "lab/a", "unknown")
     ]
-    assert result["findings"][0]["title"] == "a gave no answer before the deadline of 0.5 s for all endpoints"
+    assert result["findings"][0]["title"] == "a gave no answer before the deadline of 3 s for all endpoints"
     assert result["facts"]["endpoints_ok"] == 1
 
 

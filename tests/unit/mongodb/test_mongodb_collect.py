@@ -106,7 +106,7 @@ def test_servers_that_are_none(answer: Any, reason: str) -> None:
 
     with Server(serve, read=False) as server:
         # The library asks again and again until the time is over; what answers nonsense has to have time for it.
-        observation = look(server.port, connect_timeout=3.0 if reason == collect.GARBAGE else 0.5)
+        observation = look(server.port, connect_timeout=6.0 if reason == collect.GARBAGE else 0.5)
     assert observation["error"]["reason"] == reason
 
 

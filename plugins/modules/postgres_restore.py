@@ -467,19 +467,19 @@ plan:
       description: C(kind) and C(value) of the moment.
       returned: with O(point_in_time)
       type: dict
-      sample: {kind: time, value: 2026-11-29T14:05:00Z}
+      sample: {kind: time, value: "2026-11-29T14:05:00Z"}
     earliest:
       description: C(at), the first moment that can be reached, with C(label) and C(stamp) of the backup that begins it.
       returned: with O(point_in_time)
       type: dict
-      sample: {at: 2026-11-22T06:01:12Z, label: 20261122-060003F, stamp: 2026-11-22T060000Z}
+      sample: {at: "2026-11-22T06:01:12Z", label: 20261122-060003F, stamp: 2026-11-22T060000Z}
     latest:
       description:
         - C(at), when the last WAL file (C(wal)) was archived that leads there without a gap, and the position (C(lsn))
           at its end. The last transaction in it may be older.
       returned: with O(point_in_time)
       type: dict
-      sample: {at: 2026-11-29T14:12:40Z, wal: 00000001000000000000007A, lsn: 0/7B000000}
+      sample: {at: "2026-11-29T14:12:40Z", wal: 00000001000000000000007A, lsn: 0/7B000000}
     wal:
       description:
         - The WAL files from the backup on, C(first) to C(last) without a gap. C(missing) are the first ones that are

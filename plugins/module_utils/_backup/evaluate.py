@@ -20,7 +20,7 @@ _TREND_LEAST = 2
 _LATEST_S = 3600.0
 _DAY_S = 86400.0
 _LEVEL = 3
-_RESTORED = ("pg_", "redis", "mongodb")
+_RESTORED = ("pg_", "pgbackrest", "redis", "mongodb")
 _LEVELS = ("exists", "checksums match", "read to the end", "restored", "invariants hold", "the application works")
 
 

@@ -67,8 +67,9 @@ notes:
   - A list is consistent in itself. Of two lists, the second is of a moment later. Where a list took so long that the
     server forgot its moment (a few minutes), it goes on with the present state, and C(options.inconsistent) of the
     manifest names it.
-  - The password of the vault is a parameter of a module. As every such parameter it is sent to the host where the
-    module runs; O(vault_password_file) is a file that lies there already.
+  - The password of the vault is a parameter of a module. Ansible sends parameters to the host where the module runs,
+    and there, without pipelining and for tasks with C(async), in a file that its account alone can read and that goes
+    with the task. O(vault_password_file) is a file that lies there already, and is named only.
 seealso:
   - module: nexuscos.ops.k8s_restore
   - module: nexuscos.ops.backup_verify

@@ -389,6 +389,45 @@ def test_the_password_of_a_vault_id(controller: Controller, namespace: str) -> N
     assert "is that the password of this set?" in wrong
 
 
+def test_the_playbooks_take_a_cluster_as_they_take_a_database(controller: Controller, namespace: str) -> None:
+    reports = controller.folder / "reports"
+    system = {"name": "cluster", "engine": "kubernetes", "every": "6h", "level": 4, "namespaces": [namespace],
+              "vault_password_file": str(controller.vault), **WHERE}  # fmt: skip
+    here = {
+        "ansible_connection": "local", "ansible_python_interpreter": sys.executable,
+        "nexuscos_backups_path": str(controller.place), "nexuscos_backups_become": False,
+        "nexuscos_report_dir": str(reports), "nexuscos_backup_systems": [system],
+    }  # fmt: skip
+    inventory = controller.folder / "inventory.yml"
+    inventory.write_text(yaml.safe_dump({"backups": {"hosts": {"b1": here}}}), encoding="utf-8")
+    temporary = ("ANSIBLE_ASYNC_DIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP")
+    environment = {**os.environ, **{name: str(controller.folder / name) for name in temporary}}
+
+    def play(playbook: str, *flags: str) -> str:
+        program = str(Path(sys.executable).parent / "ansible-playbook")
+        command = [program, "-i", str(inventory), f"nexuscos.ops.{playbook}", *flags]
+        environment["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    printed = play("backup")
+    (made,) = controller.place.glob("2*/cluster/manifest.json")
+    assert "cluster" in printed
+    printed += play("weekly_restore_test")
+    assert max(one["level"] for one in json.loads(made.read_text(encoding="utf-8"))["proofs"]) == 4
+    kubectl("-n", namespace, "delete", "configmap", "other")
+    asked = ("-e", "nexuscos_restore_system=cluster", "-e", f"nexuscos_restore_only={namespace}")
+    printed += play("restore", *asked, "-e", "nexuscos_restore_kinds=ConfigMap,Secret", "--check", "--diff")
+    assert "NotFound" in kubectl("-n", namespace, "get", "configmap", "other", check=False)
+    printed += play("restore", *asked, "-e", "nexuscos_restore_names=oth*")
+    assert live(namespace, "configmap", "other")["data"] == {"colour": "red"}
+    assert TREASURE not in printed
+    assert PASSWORD not in printed
+    nowhere(controller.folder, TREASURE)
+    assert not scratch()
+
+
 def test_killed_at_any_moment_nothing_looks_like_a_set(controller: Controller, namespace: str) -> None:
     many = [config(namespace, f"many-{number:04}", {"n": "x" * 2000}) for number in range(800)]
     kubectl("create", "-f", "-", stdin=documents(many))

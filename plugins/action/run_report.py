@@ -29,6 +29,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._report import (
     changes,
     handoff,
     html,
+    journal,
     junit,
     markdown,
     prometheus,
@@ -49,6 +50,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._report.looks import 
     read_result,
 )
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.model import FAIL_ON, build, verdict
+from ansible_collections.nexuscos.ops.plugins.module_utils._report.text import moment_of
 from ansible_collections.nexuscos.ops.plugins.module_utils._version import VERSION
 
 _EVENING = "daily_end_of_day"
@@ -100,6 +102,9 @@ class ActionModule(ActionBase):
             no_module=no_module,
         )
         history = Keeper(given["history_url"], given["dir"], not self._task.check_mode)
+        if not self._task.check_mode:
+            for one in [one for name in DOING for one in journal.left(given["dir"], name)]:
+                self._interrupted(one, given, history)
         history.consult(report, now_iso())
         day = _day(report, history, given) if given["procedure"] == _EVENING else None
         history.record(report, given["history_keep_runs"], given["history_keep_days"], now_iso())
@@ -107,6 +112,7 @@ class ActionModule(ActionBase):
         if not self._task.check_mode:
             folder, problem = _write(report, given, day)
             self._textfile(report, given["textfile"])
+            journal.end(str(_plain(given["run"]).get("journal") or ""))
         self._tell(report, folder, given["tell"] == "changes")
         failed, reason = verdict(report, given["fail_on"])
         if problem:
@@ -147,6 +153,19 @@ class ActionModule(ActionBase):
                 "per_host": False,
             },
         }
+
+    def _interrupted(self, one: Mapping[str, Any], given: Mapping[str, Any], history: Keeper) -> None:
+        """Make the report that a run could not make any more."""
+        run = {**given, "procedure": str(one["run"]["procedure"]), "run": one["run"]}
+        report = build(_run(run, False, one["ended"]), PROCEDURES[run["procedure"]], steps.BY_ID, _begun(one))
+        history.consult(report, now_iso())
+        history.record(report, given["history_keep_runs"], given["history_keep_days"], now_iso())
+        _folder, problem = _write(report, run, None)
+        began = str(one["run"].get("started"))
+        self._display.warning(
+            "the run of %s of %s did not end: it was interrupted or killed. %s"
+            % (run["procedure"], began, problem or "What it did is in the history now, as %s." % report["run"]["id"])
+        )
 
     def _textfile(self, report: Mapping[str, Any], path: str) -> None:
         """The numbers where the node exporter's textfile collector finds them. It never fails a run."""
@@ -265,6 +284,21 @@ def _gather_steps(procedure: str, task_vars: Mapping[str, Any]) -> tuple[list[Lo
     return looks, left_out, {}
 
 
+def _begun(one: Mapping[str, Any]) -> list[Look]:
+    """What a run had done when it was interrupted."""
+    procedure = str(one["run"]["procedure"])
+    looks = []
+    for place, about in one["places"].items():
+        done, words = about["done"], "the run was interrupted before this was done"
+        answers = [{"item": name, **done.get(name, {"failed": True, "msg": words})} for name in about["wanted"]]
+        rows = outcome.rows(answers, about["wanted"], (), place)
+        look = Look(name=place, capability=STEPS)
+        told = {"wanted": about["wanted"], "rows": rows, "listed": {"msg": "the run was interrupted"}}
+        read_result(look, steps.observe(procedure, place, told))
+        looks.append(look)
+    return looks
+
+
 def _rows(procedure: str, place: str, wanted: list[str], raw: Mapping[str, Any]) -> Any:
     """A row for each system, also where the run did not come to it."""
     if procedure == "restore":
@@ -326,8 +360,9 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def _run(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    ended = now_iso()
+def _run(given: Mapping[str, Any], check_mode: bool, ended: str = "") -> dict[str, Any]:
+    """About the run; ``ended`` where that is not now."""
+    past, ended = bool(ended), ended or now_iso()
     began = _plain(given["run"])
     started = str(began.get("started") or ended)
     procedure = given["procedure"]
@@ -338,7 +373,9 @@ def _run(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         "platform": given["platform"] or "platform",
         "started": started,
         "ended": ended,
-        "duration_seconds": round(max(time.monotonic() - float(began.get("clock") or time.monotonic()), 0.0), 1),
+        "duration_seconds": _between(started, ended)
+        if past
+        else round(max(time.monotonic() - float(began.get("clock") or time.monotonic()), 0.0), 1),
         "inventory": [_short(str(one)) for one in context.CLIARGS.get("inventory") or ()],
         "limit": str(context.CLIARGS.get("subset") or "") or None,
         "check_mode": check_mode,
@@ -347,6 +384,12 @@ def _run(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         "controller": platform.node(),
         "versions": {"collection": VERSION, "ansible": ansible_version, "python": platform.python_version()},
     }
+
+
+def _between(started: str, ended: str) -> float:
+    """Seconds, by the clock of a run that is over."""
+    began, over = moment_of(started), moment_of(ended)
+    return round(max(over - began, 0.0), 1) if began is not None and over is not None else 0.0
 
 
 def _short(path: str) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from typing import Any
@@ -13,6 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._checklists import PROCEDURES
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.observe import now_iso
+from ansible_collections.nexuscos.ops.plugins.module_utils._report import journal
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.model import FAIL_ON
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.store import stamp
 
@@ -30,6 +32,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "procedure": {"type": "str", "required": True, "choices": sorted(PROCEDURES)},
                 "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "critical"},
+                "dir": {"type": "str", "default": ""},
             }
         )
         started = now_iso()
@@ -40,4 +43,8 @@ class ActionModule(ActionBase):
             # One clock for all processes of a machine, and never set back: good for the difference at the end.
             "clock": time.monotonic(),
         }
+        run["journal"] = ""
+        if given["dir"] and not self._task.check_mode:
+            # This is a worker; the process of the whole run is the one that has started it.
+            run["journal"] = journal.begin(given["dir"], run, os.getppid())
         return {**result, "changed": False, "run": run}

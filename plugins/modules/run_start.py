@@ -25,6 +25,12 @@ options:
     type: str
     choices: [never, unknown, warning, critical]
     default: critical
+  dir:
+    description:
+      - Where reports are kept. A journal of the run is written there, so that the next M(nexuscos.ops.run_report) tells
+        what a run has done that was interrupted or killed. Empty writes none.
+    type: str
+    default: ''
 attributes:
   action:
     description: Has an action plugin of the same name, and does all of its work on the controller.
@@ -63,6 +69,10 @@ run:
       type: str
     procedure:
       description: The procedure.
+      returned: success
+      type: str
+    journal:
+      description: Path of its journal, empty where there is none.
       returned: success
       type: str
     started:

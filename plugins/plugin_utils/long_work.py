@@ -18,6 +18,8 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._backup import progress
+from ansible_collections.nexuscos.ops.plugins.module_utils._core.observe import now_iso
+from ansible_collections.nexuscos.ops.plugins.module_utils._report import journal
 
 FIRST_S, LOG_EVERY_S = 10.0, 60.0
 _REDRAW_S = 2.0
@@ -75,8 +77,11 @@ class LongWork(ActionBase):
         :returns: what came of each that was done in time.
         """
         began, lost = time.monotonic(), 0
+        place = str(task_vars.get("inventory_hostname") or "place")
+        kept = _journal(task_vars)
+        journal.note(kept, place, now_iso(), list(jobs))
         done: dict[str, dict[str, Any]] = {}
-        show = Show(self._display.display, str(task_vars.get("inventory_hostname") or "place"), self._columns())
+        show = Show(self._display.display, place, self._columns())
         try:
             while len(done) < len(jobs):
                 clock = time.monotonic()
@@ -94,6 +99,7 @@ class LongWork(ActionBase):
                         break
                     if answer.get("finished") or answer.get("failed"):
                         done[system] = answer
+                        journal.note(kept, place, now_iso(), None, **{system: answer})
                         self._forget(job, task_vars)
                 waited = time.monotonic() - began
                 if len(done) == len(jobs) or waited > limit:
@@ -182,6 +188,13 @@ class Show:
         if self._drawn:
             self._display("\r\x1b[K", screen_only=True, newline=False)
             self._drawn = False
+
+
+def _journal(task_vars: Mapping[str, Any]) -> str:
+    """The journal of the run, where the playbook has begun one."""
+    run = task_vars.get("nexuscos_run")
+    about = run.get("run") if isinstance(run, Mapping) else None
+    return str(about.get("journal") or "") if isinstance(about, Mapping) else ""
 
 
 def _level(value: Any) -> int | None:

@@ -61,6 +61,8 @@ def sentence(row: Mapping[str, Any]) -> str:
     No more than is proven: a copy that nobody restored has no time.
     """
     level, seconds = row["proven_level"], row["restore_seconds"]
+    if row["sets"] is None:
+        return "whether there is a copy is not known: the sets were not seen"
     if row["newest"] is None:
         return "there is no copy"
     if row["exposure_s"] is None and level is None:
@@ -86,12 +88,16 @@ def sentence(row: Mapping[str, Any]) -> str:
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """What a table shows of a row: :data:`HEAD` has the names."""
     level = row["proven_level"]
-    proof = "none" if level is None else "%d %s" % (level, LEVELS[int(level)] if 0 <= level < len(LEVELS) else "?")
+    proof = (
+        ("none" if row["sets"] is not None else "not seen")
+        if level is None
+        else "%d %s" % (level, LEVELS[int(level)] if 0 <= level < len(LEVELS) else "?")
+    )
     if row["refuted"]:
         proof = "newest FAILED; %s" % proof if level is not None else "FAILED"
     return (
         row["system"],
-        when_of(row["newest"]) if row["newest"] is not None else "none",
+        when_of(row["newest"]) if row["newest"] is not None else "none" if row["sets"] is not None else "not seen",
         span(row["age_s"]) if row["age_s"] is not None else "",
         size(row["bytes"]),
         proof,

@@ -10,6 +10,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ import pytest
 import yaml
 from running import LIMIT, end, said, wait_for, watched
 from scratch import BIN, ROOT, Source, fill, module, postgres
+
+from ansible_collections.nexuscos.ops.plugins.module_utils._report import journal
 
 PASSWORD_OF_REDIS = "geheim-of-redis"
 TOOLS = Path(sys.executable).parent
@@ -32,6 +35,7 @@ class Platform:
         self.folder, self.source, self.redis = folder, source, redis
         self.place = folder / "place"
         self.keep: dict[str, Any] = {}
+        self.others: dict[str, Any] = {}
 
     @property
     def systems(self) -> list[dict[str, Any]]:
@@ -68,7 +72,7 @@ class Platform:
             "nexuscos_backup_systems": self.systems,
         }
         path = self.folder / "inventory.yml"
-        path.write_text(yaml.safe_dump({"backups": {"hosts": {"b1": here}}}), encoding="utf-8")
+        path.write_text(yaml.safe_dump({"backups": {"hosts": {"b1": here, **self.others}}}), encoding="utf-8")
         return path
 
     def start(
@@ -217,6 +221,25 @@ def test_one_that_fails_holds_up_no_other_and_is_named_at_the_end(platform: Plat
     assert proof["restore_seconds"] > 0
 
 
+def test_a_place_that_cannot_be_reached_holds_up_no_other_and_is_in_the_report(platform: Platform) -> None:
+    with socket.socket() as closed:
+        # Bound and not listening: nobody else can listen there.
+        closed.bind(("127.0.0.1", 0))
+        away = {"ansible_host": "127.0.0.1", "ansible_port": closed.getsockname()[1], "ansible_connection": "ssh"}
+        systems = {"nexuscos_backup_systems": [{"name": "far", "engine": "redis"}]}
+        platform.others = {"b0": {**away, **systems, "nexuscos_report_dir": str(platform.folder / "reports")}}
+        code, text = platform.play("backup", nexuscos_backup_only="sessions,far")
+    assert code == 2, text
+    assert "No backup was made of far: the table says why." in text
+    told = platform.report("backup")
+    assert [one["object"] for one in told["findings"] if one["check"] == "backup_run.set"] == ["b0/far"]
+    assert [(one["place"], one["system"], one["outcome"]) for one in told["backups"]] == [
+        ("b0", "far", "failed"), ("b1", "sessions", "ok"),
+    ]  # fmt: skip
+    assert "not known" in told["backups"][0]["sentence"]
+    assert [one["system"] for one in told["coverage"]["unseen"]] == ["b0"]
+
+
 def test_check_mode_says_what_would_be_made_and_writes_nothing(platform: Platform) -> None:
     code, text = platform.play("backup", "--check", nexuscos_backup_only="nexusdb,sessions")
     assert code == 0, text
@@ -319,6 +342,9 @@ def test_a_killed_module_is_a_failure_and_the_next_run_cleans_up(platform: Platf
 def test_a_killed_controller_leaves_no_half_set_and_two_operators_do_not_meet(platform: Platform, slow: None) -> None:
     process = platform.start("backup", nexuscos_backup_only="sessions")
     half = writing(platform, process)
+    journals = platform.folder / "reports" / "backup"
+    begun = lambda: next((one for one in journals.glob(".running-*") if '"begun"' in one.read_text("utf-8")), None)  # noqa: E731
+    wait_for(begun, "it is waited for the set", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     second = module("redis_backup", {"path": str(platform.place), **platform.sessions})
@@ -329,6 +355,27 @@ def test_a_killed_controller_leaves_no_half_set_and_two_operators_do_not_meet(pl
     wait_for(lambda: platform.sets("sessions"), "the set is made")
     assert not half.exists()
     assert not list(platform.place.glob("*/.writing-*"))
+    # Whatever runs next tells what the other could not tell any more, and so of one that came less far.
+    earlier = {"procedure": "weekly_restore_test", "id": "w-1", "started": "2026-11-29T06:00:00Z"}
+    path = journal.begin(str(platform.folder / "reports"), earlier, process.pid)
+    journal.note(path, "b1", "2026-11-29T06:00:09Z", ["nexusdb", "sessions"])
+    proven = {"set": {"stamp": "2026-11-29T060000Z"}, "level": 4, "wanted": 4, "good": True, "restore_seconds": 2.5}
+    journal.note(path, "b1", "2026-11-29T06:00:41Z", None, nexusdb=proven)
+    code, text = platform.play("restore", "--check", nexuscos_restore_system="sessions", nexuscos_restore_confirm="x:1")
+    assert "did not end" not in text, "a check changes nothing"
+    code, text = platform.play("backup_verify", nexuscos_backup_only="sessions")
+    assert code == 0, text
+    assert "the run of backup of" in text
+    assert "interrupted" in text
+    told = platform.report("backup")
+    assert [(one["place"], one["system"]) for one in told["backups"]] == [("b1", "sessions")]
+    assert told["history"]["kept"]
+    told = platform.report("weekly_restore_test")
+    assert told["run"]["duration_seconds"] == 41
+    assert [(one["system"], one["outcome"]) for one in told["backups"]] == [("nexusdb", "ok"), ("sessions", "failed")]
+    assert {one["object"] for one in told["findings"]} == {"b1/sessions"}
+    assert "the run was interrupted before this was done" in told["findings"][0]["title"]
+    assert not list(journals.glob(".running-*"))
 
 
 def test_names_that_no_place_has_are_refused(platform: Platform) -> None:

@@ -52,6 +52,7 @@ def test_the_sentence_that_an_operator_has_to_be_able_to_say() -> None:
     ("facts", "words"),
     [
         ({"file": None}, "there is no copy"),
+        ({"file": None, "sets": None}, "whether there is a copy is not known"),
         ({"proven_level": None, "exposure_s": None}, "nobody has proven that it can be restored"),
         ({"proven_level": 2, "restore_seconds": None}, "is proven to level 2 (read to its end); at most"),
         ({"proven_level": 5}, "the application works"),

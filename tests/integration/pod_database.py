@@ -12,9 +12,14 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent / "backup"))
+
+import running
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = Path(os.environ.get("NEXUSCOS_LAB_DIR") or ROOT / ".lab")
@@ -78,13 +83,13 @@ class Database:
         secret = self._passwords["POSTGRES_PASSWORD"]
         return {"login_host": self.address, "login_user": "postgres", "login_password": secret}
 
-    def psql(self, sql: str, database: str = "nexus_db") -> str:
+    def psql(self, sql: str, database: str = "nexus_db", check: bool = True) -> str:
         """What it answers over the network."""
         environment = {**os.environ, "PGPASSWORD": self._passwords["POSTGRES_PASSWORD"], "PGCONNECT_TIMEOUT": "30"}
         environment.pop("PGSSLMODE", None)
         command = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.address, "-U", "postgres", "-d", database]
         done = subprocess.run([*command, "-c", sql], env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0 or not check, done.stderr
         return done.stdout.strip()
 
     def counts(self, database: str = "nexus_db") -> dict[str, int]:
@@ -102,8 +107,9 @@ class Database:
         return kubectl("-n", self.namespace, "exec", POD, "-c", "postgres", "--", "sh", "-c", script)
 
     def wait(self) -> None:
-        """Until it is ready."""
+        """Until it is ready. What was broken a moment ago may still be told to be so."""
         kubectl("-n", self.namespace, "rollout", "status", "statefulset/postgres", "--timeout=240s")
+        running.wait_for(lambda: self.psql("SELECT 'there'", check=False) == "there", "the database answers")
 
 
 @contextlib.contextmanager

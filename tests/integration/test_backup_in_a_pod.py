@@ -146,7 +146,7 @@ def test_the_playbook_makes_a_set_of_the_lab_s_own_and_proves_it(own: Database, 
     ).stdout
     assert "TABLE DATA crm contacts" in listed
     running.wait_for(lambda: own.at_work() == "", "the end of all that the backup has started")
-    play("backup_verify", *here)
+    play("backup_verify", *here, "-e", "nexuscos_backup_verify_level=4")
     told = json.loads((found / "manifest.json").read_text(encoding="utf-8"))
     assert max((proof["at"], proof["level"]) for proof in told["proofs"])[1] == 4
     assert all(proof["good"] for proof in told["proofs"])

@@ -29,8 +29,8 @@ _BY_INPUT = (
 )
 # What a stream that broke off has left over there would wait for ever for somebody who reads, with its locks and its
 # snapshot. Its input ends in any case: then a shell that is its child tells it to end, if it is still its child. That
-# shell dies of no signal: a container's first process, PostgreSQL, would take it for a crash of one of its own. First it
-# sleeps, because containerd also ends the input as soon as the output has ended, when pg_dump is about to leave.
+# shell dies of no signal: a container's first process, PostgreSQL, would take it for a crash of one of its own. Before,
+# it sleeps, because containerd also ends the input as soon as the output has ended, when pg_dump is about to leave.
 _WITH_INPUT = (
     "exec 3<&0 </dev/null; { while IFS= read -r line <&3; do :; done; sleep 10; read -r pid name state parent rest "
     '</proc/self/stat; [ "$parent" != $$ ] || kill $$; exit 0; } >/dev/null 2>&1 & exec 3<&-; exec "$@"'

@@ -73,7 +73,7 @@ STAGES = (
     Stage("sanity-oldest", "sanity", "ansible-test sanity on the oldest", 25, options=OLD, needs=OLDEST),
     Stage("artefact", "artefact", "the built tarball alone in an empty place", 15, pytest=True),
     Stage("browser", "browser", "the report's page in a real browser", 20, pytest=True),
-    Stage("backups", "backup-matrix", "sets made, damaged, proven and restored", 30, pytest=True, lane="lab"),
+    Stage("backups", "backup-matrix", "sets made, damaged, proven and restored", 60, pytest=True, lane="lab"),
     Stage("lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45, needs=("lab-start",), lane="lab"),
     Stage("molecule", "molecule", "the morning, from the bundle and on the lab", 15, needs=LAB, lane="lab"),
     Stage("integration", "integration", "modules and reports on the lab", 40, pytest=True, needs=LAB, lane="lab"),

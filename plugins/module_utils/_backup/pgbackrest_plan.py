@@ -128,7 +128,10 @@ def target_of(text: str) -> Target:
             raise OptionError(f"point_in_time: a restore point has a name of 1 to {_LONGEST_NAME} bytes, got {text!r}")
         return Target(NAME, text)
     try:
-        moment = datetime.datetime.fromisoformat(re.sub(r"(?<=\d)[zZ]$", "+00:00", text))
+        # Python before 3.11 knows no Z, and fractions of three or six digits alone.
+        iso_text = re.sub(r"(?<=\d)[zZ]$", "+00:00", text)
+        iso_text = re.sub(r"\.(\d{1,6})(?=[+-]|$)", lambda found: f".{found.group(1):0<6}", iso_text)
+        moment = datetime.datetime.fromisoformat(iso_text)
     except ValueError:
         raise OptionError(
             "point_in_time: want a time such as 2026-11-29T14:05:00Z, an LSN such as 0/3000060, the name of a restore "

@@ -138,8 +138,8 @@ options:
         the others are those of that container. The dump comes through its output, O(format=custom) only.
       - Such a stream can break off early and end with status 0. The set is whole when the archive itself is, whatever
         the status says.
-      - The container needs C(sh), C(env), C(sleep) and PostgreSQL's commands; the account needs C(get) on C(pods) and C(create)
-        on C(pods/exec), as C(playbooks/files/nexuscos-ops-pod-backup.yml) of this collection gives them.
+      - The container needs C(sh), C(env), C(sleep) and PostgreSQL's commands; the account needs C(get) on C(pods), and
+        C(create) on C(pods/exec), as C(playbooks/files/nexuscos-ops-pod-backup.yml) of this collection gives them.
       - Not together with O(command_prefix).
     type: dict
     suboptions:

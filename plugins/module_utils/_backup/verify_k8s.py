@@ -56,14 +56,7 @@ class Engine:
         """Into namespaces that are made for it, and go afterwards."""
         if not job.kubernetes:
             raise OptionError("level: 3 wants kubernetes, the API server where scratch namespaces may be made")
-        with _vault(job) as vault:
-            if job.known.encryption != "none" and vault is None:
-                raise OptionError("level: 3 of a set with Secrets wants its vault password")
-            names = [one.path for one in job.known.files]
-            try:
-                given = [doc for _name, doc in k8s_files.objects(job.one.path, names, vault)]
-            except k8s_files.Damaged as error:
-                raise Refuted(str(error)) from None
+        given = _given(job)
         api = Api({"namespaces": [], "exclude_namespaces": [], **job.kubernetes}, job.until)
         restored = Restored(api, given)
         with scratch_postgres.ends_cleanly("the scratch namespaces have been removed"):
@@ -202,6 +195,18 @@ def _admission(given: list[Doc], namespace: str) -> Mapping[str, str]:
             names = k8s_objects.name_labels(doc)
             return {key: value for key, value in names.items() if key.startswith("pod-security.kubernetes.io/")}
     return {}
+
+
+def _given(job: Job) -> list[Doc]:
+    """All objects of the set."""
+    with _vault(job) as vault:
+        if job.known.encryption != "none" and vault is None:
+            raise OptionError("level: 3 of a set with Secrets wants its vault password")
+        try:
+            names = [one.path for one in job.known.files]
+            return [doc for _name, doc in k8s_files.objects(job.one.path, names, vault)]
+        except k8s_files.Damaged as error:
+            raise Refuted(str(error)) from None
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ from .run_backup import human
 
 LATEST, TIME, LSN, NAME = "latest", "time", "lsn", "name"
 _LONGEST_NAME = 63
+# pgBackRest tells whole seconds: what it tells was somewhere in the second that begins then.
+_TOLD_S = 1.0
 _NO_BACKUP = "no backup in the repository can be restored from"
 
 
@@ -99,7 +101,7 @@ class Way:
                 "proven_at": proven.at if proven else None,
             },
             "target": {"kind": self.target.kind, "value": self.target.text},
-            "earliest": {"at": iso(self.oldest.stop), "label": self.oldest.label, "stamp": self.oldest_stamp},
+            "earliest": {"at": iso(self.oldest.stop + _TOLD_S), "label": self.oldest.label, "stamp": self.oldest_stamp},
             "latest": {"at": iso(self.reach.at), "wal": self.reach.last, "lsn": pgbackrest_wal.lsn(self.reach.end)},
             "wal": {
                 "first": self.reach.first,
@@ -204,8 +206,8 @@ def _begin(target: Target, candidates: list[Backup]) -> Backup:
     """The newest backup that was over at the target."""
     oldest = min(candidates, key=lambda one: one.stop)
     if target.kind == TIME:
-        before = [one for one in candidates if one.stop <= target.at]
-        first = f"{iso(oldest.stop)}, when {oldest.label} ended"
+        before = [one for one in candidates if one.stop + _TOLD_S <= target.at]
+        first = f"{iso(oldest.stop + _TOLD_S)}, when {oldest.label} ended"
     elif target.kind == LSN:
         before = [one for one in candidates if pgbackrest_wal.position(one.lsn_stop) <= target.position]
         first = f"{oldest.lsn_stop}, where {oldest.label} ended"
@@ -227,7 +229,7 @@ def _reachable(way: Way) -> None:
         raise OpsError(
             f"backup {backup.label} cannot be restored: WAL file {lost} is not in the archive. Name an older set"
         )
-    late = target.kind == TIME and target.at > reach.at
+    late = target.kind == TIME and target.at >= reach.at + _TOLD_S
     if not late and not (target.kind == LSN and target.position > reach.end):
         return
     why = (

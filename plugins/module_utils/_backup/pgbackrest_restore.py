@@ -30,6 +30,7 @@ from .verify import Refuted
 from .verify_pgbackrest import AUTO, SETTINGS, lay_out, recovery, started
 
 _PORT = 5499
+_EARLY = "requested recovery stop point is before consistent recovery point"
 _ENDED = "recovery ended before configured recovery target was reached"
 _OF_RECOVERY = re.compile(r"\s*(?:restore_command|recovery_\w+|archive_mode|primary_\w+)\s*=|\s*# Recovery settings")
 _STOPPED = """
@@ -143,6 +144,8 @@ def _server(scratch: Scratch, way: Way, stays: bool, until: float) -> contextlib
 
 
 def _why_not(way: Way, error: str, said: str) -> str:
+    if _EARLY in said:
+        return f"{way.target.text} was before {way.backup.label} had ended, when it is whole: name an older set"
     if _ENDED not in said:
         return f"the copy does not start: {error}"
     last = re.findall(r"last completed transaction was at log time ([^;]+)", said)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         def back_up() -> dict[str, Any]:
             answer = module("postgres_backup", found.options(place))
             assert not answer.get("failed"), answer
+            told = json.loads(found.run("info", "--output=json").stdout)[0]["backup"][-1]
+            # It tells whole seconds: what comes next is not in the one in which the backup ended.
+            wait_for(lambda: time.time() > told["timestamp"]["stop"] + 2, "the second after the backup")
             return answer["set"]
 
         sql("CREATE TABLE public.moments (n int)")

@@ -49,6 +49,8 @@ options:
         its end, 3 it was restored, 4 its invariants held there, 5 the application worked with it. Left out, it is 3 in
         sets of this collection, and 2 for an engine whose sets M(nexuscos.ops.backup_verify) cannot restore. Sets of
         other layouts are asked for none then.
+      - C(unchanging), whether a backup may well be the one before byte by byte, as archives of configuration are. Else
+        C(backup.renamed) takes it for an older one under a new name. Sets of this collection need no such word.
       - C(copies), how many there should be, the system itself and its set here among them; 3, where each set is copied
         to one other place. C(offsite), whether one copy has to be away from the host. Without these two, only a system
         that ever had a copy off-site is asked whether that is young enough.

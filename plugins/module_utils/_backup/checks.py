@@ -121,7 +121,8 @@ CHECKS: tuple[Check, ...] = (
         runbook=_DAILY,
         items=_ITEMS,
         source="time inside the dump against the date in its name; checksums of earlier sets",
-        remedy="somebody copied an older set under a new name: make a new one now, and look at the job that makes them",
+        remedy="somebody copied an older set under a new name: make a new one now, and look at the job that makes "
+        "them; of files that may well stay the same say unchanging",
         rank=15,
     ),
     Check(

@@ -21,7 +21,7 @@ DEADLINE = 60.0
 VERIFY = ("read", "checksum", "none")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(m|min|h|d|w)")
 _UNITS = {"m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_KEYS = ("name", "paths", "every", "format", "verify", "level", "copies", "offsite")
+_KEYS = ("name", "paths", "every", "format", "verify", "level", "copies", "offsite", "unchanging")
 # A run's folder of our own layout, see layout.py.
 _OWN = "????-??-??T??????Z/"
 
@@ -48,7 +48,8 @@ def check(given: Mapping[str, Any]) -> None:
 
 
 def systems(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The systems with their defaults: name, paths, every (seconds), format, verify, level, copies, offsite, own.
+    """The systems with their defaults: name, paths, every (seconds), format, verify, level, copies, offsite,
+    unchanging, own.
 
     `own` is said of sets of our layout.
     """
@@ -85,7 +86,8 @@ def systems(given: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "verify": choice["verify"][0],
                 "level": _level(one.get("level"), name),
                 "copies": _copies(one.get("copies", 0), name),
-                "offsite": _truth(one.get("offsite", False), name),
+                "offsite": _truth(one.get("offsite", False), name, "offsite"),
+                "unchanging": _truth(one.get("unchanging", False), name, "unchanging"),
                 "own": own,
             }
         )
@@ -108,9 +110,9 @@ def _copies(given: Any, name: str) -> int:
     return int(given)
 
 
-def _truth(given: Any, name: str) -> bool:
+def _truth(given: Any, name: str, key: str) -> bool:
     if not isinstance(given, bool):
-        raise OptionError("systems: %s: offsite is true or false, got %r" % (name, given))
+        raise OptionError("systems: %s: %s is true or false, got %r" % (name, key, given))
     return given
 
 

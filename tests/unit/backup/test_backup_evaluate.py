@@ -106,6 +106,14 @@ def test_an_older_set_under_a_new_name(tmp_path: Path) -> None:
     assert finding["evidence"]["same_as"].endswith("nexusdb.dump")
 
 
+def test_what_may_stay_the_same_is_no_older_set(tmp_path: Path) -> None:
+    for age in (3000, 60):
+        put(tmp_path, "%s/volumes/etc.json" % stamp(age), b"{}", age=age)
+    system = {"name": "volumes", "paths": "*/volumes/*.json"}
+    assert named(judged(look(tmp_path, system))) == {("renamed", "b/volumes", "critical")}
+    assert judged(look(tmp_path, {**system, "unchanging": True}))["findings"] == []
+
+
 def test_a_dump_that_was_made_at_another_time(tmp_path: Path) -> None:
     put(tmp_path, "%s/nexusdb/nexusdb.dump" % stamp(), dump(ROWS, made=time.time() - 86400))
     assert named(judged(look(tmp_path, DB))) == {("renamed", "b/nexusdb", "critical")}

@@ -48,7 +48,9 @@ class Server:
         """Start it, and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.argv, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                # It ends with whoever runs the test, also when that is killed.
+                ["setpriv", "--pdeathsig", "KILL", *self.argv], env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         until = time.monotonic() + _LIMIT

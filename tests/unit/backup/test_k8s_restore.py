@@ -320,9 +320,9 @@ def test_a_right_that_is_missing_says_nothing_about_the_set(saved: Played, place
 
 def test_scratch_namespaces_of_a_killed_run_go_and_others_stay(saved: Played, place: Path) -> None:
     for one, made, labels in (
-        ("nexuscos-verify-old-0", "2026-01-01T00:00:00Z", verify_k8s.LABELS),
+        ("nexuscos-verify-old-0", "2020-01-01T00:00:00Z", verify_k8s.LABELS),
         ("nexuscos-verify-new-0", "2999-01-01T00:00:00Z", verify_k8s.LABELS),
-        ("nexuscos-verify-not-ours", "2026-01-01T00:00:00Z", {}),
+        ("nexuscos-verify-not-ours", "2020-01-01T00:00:00Z", {}),
     ):
         saved.objects[f"/api/v1/namespaces/{one}"] = {
             "apiVersion": "v1", "kind": "Namespace",

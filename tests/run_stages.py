@@ -60,6 +60,8 @@ class Stage:
 OLDEST = ("setup-oldest",)
 LAB = ("lab-ready",)
 OLD = ("OLDEST=1",)
+# What is elsewhere is asked beside the lab's stages, and not beside the faults: it ends before them.
+ELSEWHERE, NOT_ELSEWHERE = "ARGS=-m elsewhere", 'ARGS=-m "not elsewhere"'
 # The limits are for a busy machine: they are there for what hangs.
 STAGES = (
     Stage("setup", "setup", "the newest ansible-core", 10, needs=(), lane=""),
@@ -73,7 +75,10 @@ STAGES = (
     Stage("sanity-oldest", "sanity", "ansible-test sanity on the oldest", 25, options=OLD, needs=OLDEST),
     Stage("artefact", "artefact", "the built tarball alone in an empty place", 15, pytest=True),
     Stage("browser", "browser", "the report's page in a real browser", 20, pytest=True),
-    Stage("backups", "backup-matrix", "sets made, damaged, proven and restored", 60, pytest=True, lane="lab"),
+    Stage("elsewhere", "backup-matrix", "backups in other places", 40, pytest=True, options=(ELSEWHERE,)),
+    Stage(
+        "backups", "backup-matrix", "sets proven and restored", 40, pytest=True, options=(NOT_ELSEWHERE,), lane="lab"
+    ),
     Stage("lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45, needs=("lab-start",), lane="lab"),
     Stage("molecule", "molecule", "the morning, from the bundle and on the lab", 15, needs=LAB, lane="lab"),
     Stage("integration", "integration", "modules and reports on the lab", 40, pytest=True, needs=LAB, lane="lab"),

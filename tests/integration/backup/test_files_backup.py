@@ -17,6 +17,8 @@ import pytest
 from far_places import PASSWORD, place_of
 from scratch import module
 
+pytestmark = pytest.mark.elsewhere
+
 RESTIC = ("password", "environment", "options", "repository")
 
 

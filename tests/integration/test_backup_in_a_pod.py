@@ -33,10 +33,6 @@ RUN = "2026-11-29T060000Z"
 MOST = 600_000
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("NEXUSCOS_LAB_KUBECONFIG")), reason="a given cluster has not what the lab's own have"
-)
-
 
 @pytest.fixture(autouse=True)
 def _nothing_runs_on() -> Iterator[None]:

@@ -46,10 +46,6 @@ HARD = {
     "e": "",
 }
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("NEXUSCOS_LAB_KUBECONFIG")), reason="a given cluster has not what the lab's own have"
-)
-
 
 def program() -> str:
     """kubectl of the virtual environment, else that which the lab fetched."""

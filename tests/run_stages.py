@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make test`: all stages, a line each, the whole output in .cache/test/<stage>.log.
 
-After the set-up there are two lanes side by side, each in its order: what looks at the code, and what plays on servers.
-The latter mostly waits for something to break or to be healed.
+After the set-up there are two lanes side by side, each in its order: what looks at the code, with the backups in other
+places at its end, and what plays on servers. The latter mostly waits for something to break or to be healed.
 
 A stage that fails prints the end of its log, and the last lines name again every test that failed. The stages that need
 it are left out, and count as failed; the others run all the same, so that one run tells everything. A stage fails by
@@ -60,7 +60,7 @@ class Stage:
 OLDEST = ("setup-oldest",)
 LAB = ("lab-ready",)
 OLD = ("OLDEST=1",)
-# What is elsewhere is asked beside the lab's stages, and not beside the faults: it ends before them.
+# Backups in other places want no lab: they fill the shorter lane, and run beside the first faults.
 ELSEWHERE, NOT_ELSEWHERE = "ARGS=-m elsewhere", 'ARGS=-m "not elsewhere"'
 # The limits are for a busy machine: they are there for what hangs.
 STAGES = (

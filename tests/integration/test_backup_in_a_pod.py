@@ -26,10 +26,9 @@ sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "integ
 import running  # noqa: E402
 from pod_database import CLUSTER, LAB, LARGE, POD, Database, database, facts, got, kubectl  # noqa: E402
 from relay import Relay  # noqa: E402
-from scratch import BIN, module, start_module  # noqa: E402
+from scratch import BIN, RUN, module, start_module  # noqa: E402
 
 NAMESPACE = "nexuscos-test-pod-backup"
-RUN = "2026-11-29T060000Z"
 MOST = 600_000
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 

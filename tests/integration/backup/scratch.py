@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ BIN = max(
 ACCOUNT = "postgres" if os.geteuid() == 0 else None
 DATABASE = "nexusdb"
 PASSWORD = "s3cret of the source"
+# An earlier run of the playbook. It is of this day: a set whose name tells another time than its manifest is refuted.
+RUN = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(time.time() - 3600))
 
 SCHEMA = """
 CREATE ROLE app LOGIN PASSWORD 'app''s';

@@ -17,9 +17,7 @@ from typing import Any
 
 import pytest
 from running import LIMIT, answer_of, children, end, free_port, wait_for, watched
-from scratch import BIN, DATABASE, PASSWORD, Source, counts, fill, module, postgres, start_module
-
-RUN = "2026-11-29T060000Z"
+from scratch import BIN, DATABASE, PASSWORD, RUN, Source, counts, fill, module, postgres, start_module
 
 
 @pytest.fixture(scope="module")

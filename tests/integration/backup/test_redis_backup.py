@@ -19,8 +19,6 @@ from redis_server import PASSWORD, Redis, redis
 from running import LIMIT, answer_of, children, free_port, is_gone, stopped, wait_for
 from scratch import module, start_module
 
-RUN = "2026-11-29T060000Z"
-
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[Redis]:

@@ -24,6 +24,10 @@ description:
   - Knows C(<date>/…) with C(SHA256SUMS), and any other layout whose file names tell the date, or whose files tell it by
     their modification time, by patterns.
   - What is half finished by its name (C(.tmp), C(.part), C(.partial), C(.writing), C(.incomplete)) is no backup.
+  - A set of pgBackRest leads on as far as WAL is archived. C(backup.archive_age) asks the repository of the newest set,
+    by C(pgbackrest) on this host and as the account that made the set, and the server where it is on the same host. An
+    idle server archives nothing, and only it can say that it is; where it is not asked, the title says so, and its line
+    of the thresholds has to allow for it.
   - A dump tells when it began. C(backup.renamed) compares that with the date in the name, and allows twelve hours.
   - The files of O(record_to) and O(replay_from) are files of the controller, where the judgement is made.
 options:
@@ -255,8 +259,12 @@ facts:
         - By system, the newest C(file), its C(bytes) and C(age_s), how many C(sets) there are, how it C(read).
         - C(looked_level), what this look has proven of the newest set, and the highest proof that is filed with any, as
           C(proven_level), C(proven_age_s), C(proven_set) and C(restore_seconds).
-        - C(exposure_s), how much would be lost now. The age of the newest set that can be restored as far as is known,
-          null where there is none.
+        - C(exposure_s), how much would be lost now, at most. The age of the newest set that can be restored as far as
+          is known, or of what archived WAL leads to from there; null where there is none.
+        - C(archive_wal), the last WAL file in the archive that leads on from the newest set without a gap, and
+          C(archive_age_s), how long ago it came there. C(archive_within_s), in how many seconds the server archives
+          what it writes (its C(archive_timeout)), where its archiver works. All null where WAL is not archived by
+          pgBackRest.
       type: dict
       returned: when seen
       sample:
@@ -272,6 +280,9 @@ facts:
           proven_set: 2026-11-21T000000Z/nexusdb
           restore_seconds: 252.0
           exposure_s: 2280
+          archive_wal: null
+          archive_age_s: null
+          archive_within_s: null
     systems_total:
       description: Systems that have to be there.
       type: int

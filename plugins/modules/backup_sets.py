@@ -14,7 +14,8 @@ author:
   - Nexus COS operations (@nexuscos)
 description:
   - Lists the finished sets in a folder of backups, with age, size and what has been proven of each, as their manifests
-    say. No file of a set is read. M(nexuscos.ops.backup_health) reads and judges, M(nexuscos.ops.backup_verify) proves.
+    say. No file of a set is read; pgBackRest is asked how far WAL is archived. M(nexuscos.ops.backup_health) reads and
+    judges, M(nexuscos.ops.backup_verify) proves.
   - Tells who is at work on a system now, and how far a set that is being written has come.
   - Changes nothing, in check mode and without it.
 options:
@@ -109,11 +110,40 @@ systems:
       type: dict
     exposure_s:
       description:
-        - How much would be lost now, in seconds. The age of the newest set that was read to its end and not refuted
-          since, C(null) where there is none.
+        - How much would be lost now at most, in seconds. The age of the newest set that was read to its end and not
+          refuted since, or of what archived WAL leads to from there, C(null) where there is none.
       returned: success
       type: int
       sample: 2280
+    archive:
+      description: The WAL archive of a system that pgBackRest backs up, C(null) of any other one.
+      returned: success
+      type: dict
+      contains:
+        stanza:
+          description: Name of the stanza.
+          returned: success
+          type: str
+          sample: main
+        wal:
+          description: The last archived WAL file that leads on from the newest set without a gap.
+          returned: success
+          type: str
+          sample: 00000001000000000000007A
+        age_s:
+          description: How long ago it came into the archive.
+          returned: success
+          type: int
+        within_s:
+          description:
+            - In how many seconds the server archives what it writes, however long it has written nothing. C(null) where
+              it was not asked, has no C(archive_timeout), or does not archive.
+          returned: success
+          type: int
+        trouble:
+          description: What is wrong with the archive or the archiver, C(null) where nothing is.
+          returned: success
+          type: str
     here:
       description: V(here), or nothing where the data lie elsewhere, as those of file trees do.
       returned: success

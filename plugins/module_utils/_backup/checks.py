@@ -43,6 +43,20 @@ CHECKS: tuple[Check, ...] = (
         rank=20,
     ),
     Check(
+        id="backup.archive_age",
+        question="Is what a server writes archived soon, and does the archive of its WAL lead on from the newest set?",
+        runbook=_DAILY,
+        items=_ITEMS,
+        source="WAL files in the repository of pgBackRest, from the newest set on; pg_stat_archiver, where the server "
+        "is on that host",
+        remedy="pgbackrest --stanza=… check; SELECT * FROM pg_stat_archiver; where WAL is missing, make a backup now",
+        unit="minutes",
+        # archive_timeout is five minutes where docs/backup.md was followed: three of them, and a wide berth.
+        target=15,
+        alert=60,
+        rank=21,
+    ),
+    Check(
         id="backup.future",
         question="Is no backup from the future?",
         runbook=_DAILY,

@@ -13,11 +13,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from . import described, layout, lock, manifest, options, readers, sets
+from . import described, layout, lock, manifest, options, pgbackrest_archive, readers, sets
 
 _TREND = 8
 _PIECE = 1 << 20
 _MOST_LEFTOVERS = 20
+# A repository that does not answer takes no more of the time than this.
+_ARCHIVE_S = 30.0
 _TIMER_PROPERTIES = ("LoadState", "ActiveState", "Unit", "LastTriggerUSec", "NextElapseUSecRealtime", "Result")
 
 
@@ -40,7 +42,7 @@ def collect(given: Mapping[str, Any]) -> dict[str, Any]:
         return seen
     wanted = options.systems(given)
     for system in wanted:
-        seen["systems"][system["name"]] = _system(system, place)
+        seen["systems"][system["name"]] = _system(system, place, deadline)
     # The smallest first: where there is no time for all, most systems are answered.
     for system in sorted(wanted, key=lambda one: _newest_bytes(seen["systems"][one["name"]])):
         found = seen["systems"][system["name"]]
@@ -66,7 +68,7 @@ def _place(path: str) -> dict[str, Any]:
     return found
 
 
-def _system(system: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _system(system: Mapping[str, Any], place: str, deadline: float) -> dict[str, Any]:
     found: dict[str, Any] = {
         "every": system["every"],
         "paths": system["paths"],
@@ -80,6 +82,7 @@ def _system(system: Mapping[str, Any], place: str) -> dict[str, Any]:
         "copies": system["copies"],
         "offsite": system["offsite"],
         "kept": [],
+        "archive": None,
         "busy": lock.holder(place, system["name"]),
     }
     for path in sets.find(place, system["paths"]):
@@ -96,6 +99,9 @@ def _system(system: Mapping[str, Any], place: str) -> dict[str, Any]:
             folders.setdefault(folder, one["when"])
     found["proofs"] = described.proofs(folders.items(), place)
     found["kept"] = described.copies(folders.items(), place)
+    if system["own"]:
+        named = [(os.path.relpath(folder, place), folder) for folder in folders]
+        found["archive"] = pgbackrest_archive.look(named, min(deadline, time.monotonic() + _ARCHIVE_S))
     found["sets"] = found["sets"][:_TREND]
     return found
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._core.judge import Judge
-from . import evaluate_copies
+from . import evaluate_archive, evaluate_copies
 
 _FUTURE_S = 300.0
 _LEFTOVER_S = 3600.0
@@ -77,7 +77,10 @@ def _system(judge: Judge, obj: str, name: str, system: Mapping[str, Any], now: f
             "there is no backup of %s" % name,
             evidence={"looked_for": _list(system.get("paths")), "error": system.get("error")},
         )
-        for check in ("age", "future", "size", "manifest", "checksum", "readable", "renamed", "set", "proof", "copies"):
+        for check in (
+            "age", "archive_age", "future", "size", "manifest", "checksum", "readable", "renamed", "set", "proof",
+            "copies",
+        ):  # fmt: skip
             judge.looked("backup." + check, 0)
         return
     judge.looked("backup.exists")
@@ -94,6 +97,7 @@ def _system(judge: Judge, obj: str, name: str, system: Mapping[str, Any], now: f
     _set(judge, obj, name, system, evidence)
     _proof(judge, obj, name, system, evidence)
     _proven(judge, obj, name, system, now)
+    evaluate_archive.evaluate(judge, obj, name, system, now)
     evaluate_copies.evaluate(judge, obj, name, system, now)
 
 
@@ -520,6 +524,7 @@ def _facts(judge: Judge, systems: Mapping[str, Mapping[str, Any]], now: float) -
             "sets": system.get("count") or 0,
             "read": _mapping(_mapping(system.get("proof")).get("read")).get("status"),
             **_proof_facts(system, newest, now),
+            **evaluate_archive.facts(system, now),
             **evaluate_copies.facts(system, newest, now),
         }
     ages = [row["age_s"] for row in rows.values() if isinstance(row["age_s"], int)]
@@ -540,20 +545,24 @@ def _proof_facts(system: Mapping[str, Any], newest: Mapping[str, Any], now: floa
     """The highest proof that holds, and how much would be lost if the system were lost now."""
     good = [one for one in _filed(system) if one["good"] and one["at"] <= now + _FUTURE_S]
     best = max(good, key=lambda one: (one["level"], one["at"]), default=None)
-    usable = [one["when"] for one in good if one["level"] >= 2 and one["when"] <= now + _FUTURE_S]
+    usable = [(one["set"], one["when"]) for one in good if one["level"] >= 2 and one["when"] <= now + _FUTURE_S]
     looked = _looked_level(system)
     when = _number(newest.get("when"))
     if newest and looked < 0:
-        usable = [moment for moment in usable if moment != when]  # what this look refutes was proven once
+        usable = [known for known in usable if known[1] != when]  # what this look refutes was proven once
     elif newest and looked >= 1 and when <= now + _FUTURE_S:
-        usable.append(when)
+        usable.append((newest.get("path"), when))
+    # Where WAL is archived, it leads on from a set.
+    archive = _mapping(system.get("archive"))
+    reached = [evaluate_archive.safe_until(archive, name, moment, now) for name, moment in usable]
+    safe = [at for at in reached if at is not None]
     return {
         "looked_level": max(looked, 0) if newest else None,
         "proven_level": best["level"] if best else None,
         "proven_age_s": round(max(now - best["at"], 0.0)) if best else None,
         "proven_set": best["set"] if best else None,
         "restore_seconds": best["restore_seconds"] if best else None,
-        "exposure_s": round(max(now - max(usable), 0.0)) if usable else None,
+        "exposure_s": round(max(now - max(safe), 0.0)) if safe else None,
     }
 
 

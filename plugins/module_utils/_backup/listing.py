@@ -15,13 +15,14 @@ from typing import Any
 
 from .._core.errors import OptionError
 from .._core.threshold import nearest
-from . import layout, lock, manifest, retention, stream
+from . import evaluate_archive, layout, lock, manifest, pgbackrest_archive, retention, stream
 from .manifest import Manifest, ManifestError
 from .run_backup import human
 
 _STALLED_S = 30.0
 _PROGRESS_MOST = 1 << 16
 _TAKEN = "taken"
+_ARCHIVE_S = 60.0
 # What postgres_restore makes of a live database before it replaces it: one set for one restore, no system.
 _SAFETY = "-before-restore"
 
@@ -50,7 +51,9 @@ def look(place: str, wanted: Sequence[str] = (), newest: int = 0, now: float | N
         # Of file trees there is but a list here.
         here = [] if any(row["engine"] == "files" for row in rows) else ["here"]
         kept = places(by_system[name], now)
-        systems.append({**_system(place, name, rows, leads, now), "copies": kept, "here": here})
+        folders = [(one.stamp, one.path) for one in by_system[name]]
+        archive = pgbackrest_archive.look(folders, time.monotonic() + _ARCHIVE_S)
+        systems.append({**_system(place, name, rows, leads, now, archive), "copies": kept, "here": here})
         sets += [{key: row[key] for key in row if key != _TAKEN} for row in rows[: newest or None]]
     return {"systems": systems, "sets": sets}
 
@@ -207,13 +210,17 @@ def _proof(told: Manifest | None, now: float) -> dict[str, Any]:
 
 
 def _system(
-    place: str, name: str, rows: Sequence[dict[str, Any]], leads: layout.Set | None, now: float
-) -> dict[str, Any]:
+    place: str, name: str, rows: Sequence[dict[str, Any]], leads: layout.Set | None, now: float,
+    archive: dict[str, Any] | None,
+) -> dict[str, Any]:  # fmt: skip
     past = [row for row in rows if row["age_s"] >= -retention.FUTURE_S]
     levels = [row["level"] for row in past if row["level"]]
     best = next((row for row in past if levels and row["level"] == max(levels)), None)
     # What was not refuted by a later look, and was read to its end at least once, can be restored as far as is known.
     usable = next((row for row in past if (row["level"] or 0) >= 2), None)
+    readable = [row for row in past if (row["level"] or 0) >= 2]
+    safe = [evaluate_archive.safe_until(archive or {}, row["stamp"], now - row["age_s"], now) for row in readable]
+    known = [at for at in safe if at is not None]
     link = os.path.join(place, layout.LATEST, name)
     return {
         "name": name,
@@ -226,10 +233,24 @@ def _system(
         "proven": {key: best[key] for key in ("stamp", "level", "level_at", "level_age_s", "restore_seconds")}
         if best
         else None,
-        "exposure_s": max(usable["age_s"], 0) if usable else None,
+        "exposure_s": max(round(now - max(known)), 0) if known else None,
+        "archive": _archive(archive, past, now) if archive else None,
         "verified_in": {level: took for row in reversed(rows) for level, took in row[_TAKEN].items()},
         "writing": writing(place, name, now),
         "verifying": lock.holder(place, name + lock.VERIFYING),
+    }
+
+
+def _archive(archive: dict[str, Any], past: Sequence[dict[str, Any]], now: float) -> dict[str, Any]:
+    """How far the WAL leads that is archived, from the newest set."""
+    newest = past[0]["stamp"] if past else None
+    told = evaluate_archive.told(archive, newest, now)
+    return {
+        "stanza": archive["stanza"],
+        "wal": told["archive_wal"],
+        "age_s": told["archive_age_s"],
+        "within_s": told["archive_within_s"],
+        "trouble": archive["error"] or evaluate_archive.trouble(archive, newest, now),
     }
 
 
@@ -313,6 +334,13 @@ def _exposure_words(system: dict[str, Any]) -> str:
     if system["exposure_s"] is None:
         return "%s: nothing that could be restored, as far as is known" % name
     words = "%s: %s would be lost now" % (name, retention.span(system["exposure_s"]))
+    archive = system["archive"]
+    if archive and archive["age_s"] is not None:
+        words += ", at most: WAL was last archived %s ago" % retention.span(archive["age_s"])
+        if archive["within_s"] is not None:
+            words += ", and what is written is within %s" % retention.span(archive["within_s"])
+    if archive and archive["trouble"]:
+        words += " (the archive: %s)" % archive["trouble"]
     if proven and proven["restore_seconds"] is not None:
         words += "; %s restores in %.4g s" % (proven["stamp"], proven["restore_seconds"])
     return words

@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._core.errors import OpsError, OptionError
@@ -220,6 +220,39 @@ def info(where: Where, until: float) -> Info:
     except ValueError:
         raise OpsError(f"pgbackrest info says {said[:100]!r}, which is no JSON") from None
     return parse_info(told, where)
+
+
+def everywhere(where: Where, until: float) -> dict[int, Info | str]:
+    """What each repository of the stanza has, by number; a text where that cannot be told.
+
+    :raises Missing: no repository has the stanza.
+    :raises OpsError: it cannot be told of any.
+    """
+    said = _run(where, where.argv("info", "--output=json", repo=False), until)
+    try:
+        told = json.loads(said)
+    except ValueError:
+        raise OpsError(f"pgbackrest info says {said[:100]!r}, which is no JSON") from None
+    return parse_everywhere(told, where)
+
+
+def parse_everywhere(told: Any, where: Where) -> dict[int, Info | str]:
+    """:func:`everywhere` of what was told."""
+    try:
+        known = [int(repo["key"]) for each in told if each["name"] == where.stanza for repo in each["repo"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise OpsError(f"pgbackrest info says what nobody understands: {error!r}") from error
+    found: dict[int, Info | str] = {}
+    for number in known:
+        try:
+            found[number] = parse_info(told, replace(where, repo=number))
+        except Missing:
+            continue
+        except OpsError as error:
+            found[number] = str(error)
+    if not found:
+        raise Missing(_no_stanza(where, "no stanza of that name"))
+    return found
 
 
 def parse_info(told: Any, where: Where) -> Info:

@@ -346,6 +346,9 @@ def _facts(judge: Judge, rows: Sequence[Mapping[str, Any]], listed: Mapping[str,
             "proven_set": proven.get("stamp"),
             "restore_seconds": proven.get("restore_seconds"),
             "exposure_s": one.get("exposure_s"),
+            "archive_wal": _mapping(one.get("archive")).get("wal"),
+            "archive_age_s": _mapping(one.get("archive")).get("age_s"),
+            "archive_within_s": _mapping(one.get("archive")).get("within_s"),
             # The system itself, its sets here, and other places.
             "places": 2 + len(_list(one.get("copies"))) if last else 1,
         }

@@ -19,9 +19,9 @@ _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _NUMBERS = (
     "bytes", "age_s", "sets", "proven_level", "proven_age_s", "restore_seconds", "exposure_s", "took_s", "level",
-    "held",
+    "held", "archive_age_s", "archive_within_s",
 )  # fmt: skip
-_TEXTS = ("proven_set", "outcome", "said", "held_what", "refuted")
+_TEXTS = ("proven_set", "outcome", "said", "held_what", "refuted", "archive_wal")
 
 
 def rows(looks: Iterable[Look]) -> list[dict[str, Any]]:
@@ -82,7 +82,20 @@ def sentence(row: Mapping[str, Any]) -> str:
         text += "; the newest is damaged"
     if row["exposure_s"] is None:
         return text + "; how much would be lost is not known"
-    return "%s; at most %s would be lost" % (text, span(row["exposure_s"]))
+    return "%s; at most %s would be lost%s" % (text, span(row["exposure_s"]), _archived(row))
+
+
+def _archived(row: Mapping[str, Any]) -> str:
+    """Why that is less than the age of the set, and less than that of the archive where the server is idle."""
+    age, within = row.get("archive_age_s"), row.get("archive_within_s")
+    if age is None:
+        return ""
+    if within is not None and age > within:
+        return ", though WAL was last archived %s ago: what is written is archived within %s" % (
+            span(age),
+            span(within),
+        )
+    return ": WAL was last archived %s ago" % span(age)
 
 
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,7 +14,10 @@ WIDTH, HEIGHT = 96, 22
 _PAD = 3
 _MOST = 6
 
-_DULL = (".uptime_s", ".took_ms", ".connect_ms", ".clock_offset_s", ".age_s", ".proven_age_s", ".exposure_s")
+_DULL = (
+    ".uptime_s", ".took_ms", ".connect_ms", ".clock_offset_s", ".age_s", ".proven_age_s", ".exposure_s",
+    ".archive_age_s", ".archive_within_s",
+)  # fmt: skip
 
 Points = Sequence["float | None"]
 

@@ -311,6 +311,24 @@ WHOLE: dict[str, Any] = {
             },
             "proofs": [{"set": "x", "when": 1.0, "level": 4, "at": iso(1e9), "good": True, "restore_seconds": 1.0}],
             "proof": {"verify": "read", "changed": [{"path": "c"}], "read": {"status": "ok"}, "folder": True},
+            "archive": {
+                "error": None,
+                "sets": {"x": {"wal": "0" * 24, "at": 1e9, "missing": ["0" * 24], "beyond": None, "gone": False}},
+                "repositories": [{"repo": 2, "name": "r", "offsite": True, "error": None, "backups": 1, "when": 1e9}],
+                "server": {
+                    "error": None,
+                    "mode": "on",
+                    "timeout_s": 60.0,
+                    "standby": False,
+                    "archived_wal": "0" * 24,
+                    "archived_at": 1e9,
+                    "written_at": 1e9,
+                    "failed_wal": "x",
+                    "failed_at": 1e9,
+                    "waiting": 2.0,
+                    "waiting_since": 1e9,
+                },
+            },
         }
     },
     "latest": {"links": {"a": {"link": "x", "exists": True, "when": 1.0}}},
@@ -324,7 +342,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path] * bool(path) + [place for key, one in children for place in places(one, (*path, key))]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=250)
 @given(st.sampled_from(places(WHOLE)), GARBAGE)
 def test_garbage_in_an_observation_never_raises(place: tuple[Any, ...], garbage: Any) -> None:
     broken: Any = copy.deepcopy(WHOLE)

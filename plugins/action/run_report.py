@@ -267,7 +267,8 @@ def _gather_steps(procedure: str, task_vars: Mapping[str, Any]) -> tuple[list[Lo
     for place in places:
         raw = hostvars.raw_get(place)
         wanted = [str(one) for one in _plain(raw.get("__nexuscos_backup_here") or [])]
-        if place not in in_play or not wanted:
+        taken = _plain(raw.get("__nexuscos_snapshots_taken"))
+        if place not in in_play or not (wanted or taken):
             continue
         look = Look(name=place, capability=STEPS)
         told = {
@@ -276,6 +277,7 @@ def _gather_steps(procedure: str, task_vars: Mapping[str, Any]) -> tuple[list[Lo
             "listed": _plain(raw.get("__nexuscos_backup_listed")),
             "pruned": _plain(raw.get("__backup_prune_done")),
             "copied": _plain(raw.get("__nexuscos_backup_copied")),
+            "snapshots": taken,
         }
         read_result(look, steps.observe(procedure, place, told))
         looks.append(look)

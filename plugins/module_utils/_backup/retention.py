@@ -111,7 +111,7 @@ def decide(sets: Iterable[Candidate], rule: Rules, now: float, level: int = LEVE
     for one in newest_first:
         verdicts[one.stamp].why.extend(one.needed)
     _protect(past, verdicts, level)
-    _count(past, verdicts, rule, now)
+    count(past, verdicts, rule, now)
     for one in past:
         verdict = verdicts[one.stamp]
         verdict.stays = bool(verdict.why)
@@ -151,8 +151,8 @@ def _protect(sets: Sequence[Candidate], verdicts: Mapping[str, Verdict], level: 
             )
 
 
-def _count(sets: Sequence[Candidate], verdicts: Mapping[str, Verdict], rule: Rules, now: float) -> None:
-    """What the rules keep. What a verification has refuted takes the place of no other."""
+def count(sets: Sequence[Candidate], verdicts: Mapping[str, Verdict], rule: Rules, now: float) -> None:
+    """Add to the verdicts what the rules keep, the newest first. What a verification has refuted takes no place."""
     counted = [one for one in sets if one.refuted is None]
     for number, one in enumerate(counted[: rule.counts.get("last", 0)], 1):
         verdicts[one.stamp].why.append("last %d of %d" % (number, rule.counts["last"]))

@@ -32,6 +32,15 @@ CHECKS: tuple[Check, ...] = (
         rank=10,
     ),
     Check(
+        id="backup_run.snapshot",
+        question="Is a snapshot of every chosen volume of a cluster ready to use?",
+        runbook="operations:application-state-backups",
+        items=("backup.sets",),
+        source="the answer of k8s_volume_snapshot for each entry of nexuscos_volume_snapshots",
+        remedy="mend what the title says, then ansible-playbook nexuscos.ops.backup -e nexuscos_backup_only={name}",
+        rank=12,
+    ),
+    Check(
         id="backup_run.proof",
         question="Is the set of every system proven to the level that was asked for?",
         runbook="daily:daily-backup-check",
@@ -90,7 +99,13 @@ CHECKS: tuple[Check, ...] = (
 BY_ID: dict[str, Check] = {check.id: check for check in CHECKS}
 
 PROCEDURES: dict[str, tuple[str, ...]] = {
-    "backup": ("backup_run.set", "backup_run.prune", "backup_run.copy", "backup_run.usable"),
+    "backup": (
+        "backup_run.set",
+        "backup_run.snapshot",
+        "backup_run.prune",
+        "backup_run.copy",
+        "backup_run.usable",
+    ),
     "backup_verify": ("backup_run.proof", "backup_run.usable"),
     "weekly_restore_test": ("backup_run.scratch", "backup_run.proof", "backup_run.usable"),
     "restore": ("backup_run.restore", "backup_run.usable"),
@@ -130,19 +145,25 @@ def observe(procedure: str, place: str, told: Mapping[str, Any]) -> dict[str, An
     """What a run did at a place, as an observing module would return it.
 
     :param told: ``wanted`` (names of the systems), ``rows`` (of outcome.rows), ``listed`` (answer of backup_sets),
-        ``pruned`` and ``copied`` (what these tasks registered), ``checked`` (in check mode). What is None was not done.
+        ``pruned``, ``copied`` and ``snapshots`` (what these tasks registered), ``checked`` (in check mode). What is
+        None was not done.
     """
     rows = [_mapping(one) for one in _list(told.get("rows"))]
-    pruned, copied = _mapping(told.get("pruned")), _mapping(told.get("copied"))
-    asked = [
-        check
-        for check in PROCEDURES[procedure]
-        if (check != "backup_run.prune" or _done(pruned)) and (check != "backup_run.copy" or _done(copied))
-    ]
+    pruned, copied, taken = (_mapping(told.get(key)) for key in ("pruned", "copied", "snapshots"))
+    done = {
+        "backup_run.prune": _done(pruned),
+        "backup_run.copy": _done(copied),
+        "backup_run.snapshot": _done(taken),
+        # A place may have volumes only, of which there are no sets.
+        "backup_run.set": bool(_list(told.get("wanted"))),
+        "backup_run.usable": bool(_list(told.get("wanted"))),
+    }
+    asked = [check for check in PROCEDURES[procedure] if done.get(check, True)]
     judge = Judge(BY_ID, Thresholds(BY_ID), place, only=asked)
     judge.facts["told"] = {}
     steps: dict[str, Callable[[], None]] = {
         "backup_run.set": lambda: _rows(judge, "backup_run.set", "no backup of %s was made", rows),
+        "backup_run.snapshot": lambda: _snapshots(judge, taken),
         "backup_run.restore": lambda: _rows(judge, "backup_run.restore", "%s was not restored", rows),
         "backup_run.proof": lambda: _proofs(judge, rows),
         "backup_run.scratch": lambda: _scratch(judge, rows),
@@ -277,6 +298,30 @@ def _pruned(judge: Judge, registered: Mapping[str, Any]) -> None:
             judge.looked(check)
             gone += len(_list(one.get("removed")))
     _tell(judge, check, "%d removed" % gone)
+
+
+def _snapshots(judge: Judge, registered: Mapping[str, Any]) -> None:
+    """Beside the sets of the run, in the same line."""
+    check = "backup_run.snapshot"
+    judge.looked(check, 0)
+    ready = total = 0
+    for one in [_mapping(one) for one in _list(registered.get("results"))] or [dict(registered)]:
+        name = str(one.get("item") or "volumes")
+        rows = [_mapping(row) for row in _list(one.get("snapshots"))]
+        good = sum(1 for row in rows if row.get("why") is None)
+        total, ready = total + len(rows), ready + good
+        judge.looked(check, good)
+        if one.get("failed") or one.get("unreachable"):
+            said = str(one.get("msg") or "no reason was told")
+            judge.report(
+                check,
+                "%s/%s" % (judge.target, name),
+                "not all snapshots of the volumes of %s are ready: %s" % (name, said),
+                evidence={"failed": ["{namespace}/{pvc}".format(**row) for row in rows if row.get("why")][:10]},
+            )
+    before = judge.facts["told"].get(judge.checks[check].items[0])
+    words = "%d of %d snapshots of volumes ready" % (ready, total)
+    _tell(judge, check, "%s; %s" % (before, words) if before else words)
 
 
 def _copied(judge: Judge, registered: Mapping[str, Any]) -> None:

@@ -107,7 +107,11 @@ def quantity(value: Any) -> float | None:
     if match is None:
         return None
     number, exponent, suffix = match.groups()
-    scaled = float(number) * (10.0 ** int(exponent) if exponent else 1.0) * (_SCALE.get(suffix, 1.0) if suffix else 1.0)
+    try:
+        power = 10.0 ** int(exponent) if exponent else 1.0
+    except OverflowError:
+        return None
+    scaled = float(number) * power * (_SCALE.get(suffix, 1.0) if suffix else 1.0)
     return scaled if abs(scaled) < 1e30 else None
 
 

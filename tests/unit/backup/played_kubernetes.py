@@ -139,6 +139,15 @@ class Played:
             self.objects[path] = after
         return 200, after
 
+    def create(self, path: str, _query: dict[str, str], _given: Doc) -> tuple[int, Any]:
+        return 405, {"message": f"{path}: nothing is made here"}
+
+    def delete(self, path: str, _options: Doc) -> tuple[int, Any]:
+        gone = [one for one in self.objects if one == path or one.startswith(path + "/")]
+        for one in gone:
+            del self.objects[one]
+        return (200, {}) if gone else (404, {"message": "not found"})
+
 
 class VaultHere:
     """ansible-vault in this process: starting another one for each test would take minutes."""
@@ -167,9 +176,9 @@ class VaultHere:
 
 
 @contextlib.contextmanager
-def played() -> Iterator[Played]:
-    """A server on a port of its own."""
-    one = Played()
+def played(one: Any = None) -> Iterator[Any]:
+    """A server on a port of its own, a plain one where none is given."""
+    one = one or Played()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -195,11 +204,10 @@ def played() -> Iterator[Played]:
                 status, told = one.get(url.path, query)
             elif self.command == "PATCH":
                 status, told = one.apply(url.path, query, json.loads(body))
+            elif self.command == "POST":
+                status, told = one.create(url.path, query, json.loads(body))
             else:
-                gone = [path for path in one.objects if path == url.path or path.startswith(url.path + "/")]
-                status, told = (200, {}) if gone else (404, {"message": "not found"})
-                for path in gone:
-                    del one.objects[path]
+                status, told = one.delete(url.path, json.loads(body or b"{}"))
             raw = one.raw.get(url.path) if self.command == "GET" else None
             data = raw if raw is not None else json.dumps(told).encode()
             self.send_response(status)
@@ -207,7 +215,7 @@ def played() -> Iterator[Played]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_PATCH = do_DELETE = _answer
+        do_GET = do_PATCH = do_POST = do_DELETE = _answer
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -23,7 +23,7 @@ from documents import (
     thing,
     waiting,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.finding import STATUSES
@@ -177,7 +177,8 @@ def test_reducers_take_anything(doc):
         BY_NAME[kind.name].keep(doc)
 
 
-@given(value=ODD | st.text(max_size=40))
+@given(value=ODD | st.text(max_size=40) | st.from_regex(r"[0-9]{1,3}[eE][0-9]{1,3}", fullmatch=True))
+@example(value="1e999")
 def test_times_and_quantities(value):
     """A number or nothing."""
     assert moment(value) is None or isinstance(moment(value), float)

@@ -183,6 +183,31 @@ def test_what_was_removed_and_copied_is_told_and_what_failed_of_it() -> None:
     assert "not copied to another place: no route" in made["findings"][0]["title"]
 
 
+def test_snapshots_of_volumes_are_told_beside_the_sets() -> None:
+    rows = [{"namespace": "a", "pvc": name, "why": why} for name, why in (("x", None), ("y", "full"))]
+    bad = {"item": "volumes", "failed": True, "msg": "1 of 2 did not get ready: a/y: full", "snapshots": rows}
+    good = {"item": "fast", "snapshots": [rows[0]]}
+    told = {"wanted": ["nexusdb"], "rows": [GOOD], "listed": LISTED, "snapshots": {"results": [bad, good]}}
+    made = run("backup", told)
+    assert made["items"][0]["status"] == "critical"
+    assert "1 of 1 done, 51.3 MB" in made["items"][0]["headline"]
+    assert "2 of 3 snapshots of volumes ready" in made["items"][0]["headline"]
+    (failed,) = [one for one in made["findings"] if one["check"] == "backup_run.snapshot"]
+    assert (failed["object"], failed["evidence"]["failed"]) == ("backup1/volumes", ["a/y"])
+    assert "a/y: full" in failed["title"]
+    # A place with volumes only has no sets to ask for.
+    made = run("backup", {"wanted": [], "rows": [], "listed": None, "snapshots": {"results": [good]}})
+    assert [(one["id"], one["status"]) for one in made["items"]] == [
+        ("backup.sets", "ok"), ("backup.copies", "not covered"), ("backup.cleanup", "not covered"),
+        ("backup.list", "not covered"),
+    ]  # fmt: skip
+    assert made["items"][0]["headline"] == "1 of 1 snapshots of volumes ready"
+    # One that did not come about at all.
+    lost = {"results": [{"item": "volumes", "unreachable": True, "msg": "no route"}]}
+    made = run("backup", {"wanted": [], "rows": [], "listed": None, "snapshots": lost})
+    assert made["items"][0]["status"] == "critical"
+
+
 def test_a_list_that_did_not_come_is_unknown_and_not_healthy() -> None:
     made = run("backup_verify", {"wanted": ["nexusdb"], "rows": [GOOD], "listed": {"failed": True, "msg": "no folder"}})
     assert made["items"][1]["status"] == "unknown"

@@ -56,8 +56,9 @@ options:
       - C(unchanging), whether a backup may well be the one before byte by byte, as archives of configuration are. Else
         C(backup.renamed) takes it for an older one under a new name. Sets of this collection need no such word.
       - C(copies), how many there should be, the system itself and its set here among them; 3, where each set is copied
-        to one other place. C(offsite), whether one copy has to be away from the host. Without these two, only a system
-        that ever had a copy off-site is asked whether that is young enough.
+        to one other place. C(offsite), whether one copy has to be away from the host. Of file trees and of pgBackRest
+        a set here is but a list; each repository of pgBackRest that has a backup is a copy. Without these two, only a
+        system that ever had a copy off-site is asked whether that is young enough.
     type: list
     elements: dict
     default: []

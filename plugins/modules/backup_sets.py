@@ -145,12 +145,14 @@ systems:
           returned: success
           type: str
     here:
-      description: V(here), or nothing where the data lie elsewhere, as those of file trees do.
+      description: V(here), or nothing where the data lie elsewhere, as those of file trees and of pgBackRest do.
       returned: success
       type: list
       elements: str
     copies:
-      description: The other places where sets of the system lie, as far as their manifests say.
+      description:
+        - The other places where sets of the system lie, as far as their manifests say. Of pgBackRest the repositories
+          that have a backup of the stanza.
       returned: success
       type: list
       elements: dict
@@ -161,7 +163,7 @@ systems:
           type: str
           sample: sftp:backup@far:/sets
         engine:
-          description: V(restic) or V(rclone).
+          description: V(restic), V(rclone) or V(pgbackrest).
           returned: success
           type: str
         offsite:
@@ -169,12 +171,12 @@ systems:
           returned: success
           type: bool
         newest:
-          description: Name of the newest set that is there, and was not refuted.
+          description: Name of the newest set that is there, and was not refuted; or label of pgBackRest's own.
           returned: success
           type: str
           sample: 2026-11-29T060000Z
         age_s:
-          description: Its age in seconds.
+          description: Its age in seconds, or that of the WAL that is archived there.
           returned: success
           type: int
         at:

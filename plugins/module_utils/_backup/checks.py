@@ -144,7 +144,8 @@ CHECKS: tuple[Check, ...] = (
         question="Are there as many copies of every system as wanted, and is one that is off-site young enough?",
         runbook=_DAILY,
         items=_ITEMS,
-        source="copies that are noted in the manifests, where `copies` or `offsite` is wanted, or there ever was one",
+        source="copies that are noted in the manifests, or repositories of pgBackRest; where `copies` or `offsite` is "
+        "wanted, or there ever was one off-site",
         remedy="ansible-playbook nexuscos.ops.backup copies the newest sets; it says why it cannot",
         unit="intervals",
         # A copy follows each set at once; after two intervals one is missing for sure.

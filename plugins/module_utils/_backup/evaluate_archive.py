@@ -147,6 +147,34 @@ def told(archive: Mapping[str, Any], name: Any, now: float) -> dict[str, Any]:
     }
 
 
+def repositories(archive: Mapping[str, Any], name: Any, now: float) -> list[dict[str, Any]]:
+    """The repositories that have a backup: each with the moment up to which it can be restored from there.
+
+    :param name: of the newest set in ``sets``. Where another repository has the same WAL, an idle server loses no more
+        by that one.
+    """
+    given = archive.get("repositories")
+    within, own = within_s(archive, name, now), _set_of(archive, name).get("wal")
+    found = []
+    for one in (_mapping(each) for each in (given if isinstance(given, (list, tuple)) else ())):
+        when = one.get("when")
+        if not isinstance(when, (int, float)) or isinstance(when, bool):
+            continue
+        if within is not None and own and one.get("wal") == own:
+            when = max(when, now - within)
+        found.append(
+            {
+                "set": one.get("newest"),
+                "when": when,
+                "repository": str(one.get("name")),
+                "offsite": one.get("offsite") is True,
+                "at": None,
+                "backups": one.get("backups"),
+            }
+        )
+    return found
+
+
 def newest_of(system: Mapping[str, Any]) -> dict[str, Any]:
     """The newest set that was looked at."""
     sets = system.get("sets")

@@ -23,6 +23,8 @@ _STALLED_S = 30.0
 _PROGRESS_MOST = 1 << 16
 _TAKEN = "taken"
 _ARCHIVE_S = 60.0
+# Engines whose sets are lists of what is in a repository.
+_LISTS = ("files", "pgbackrest")
 # What postgres_restore makes of a live database before it replaces it: one set for one restore, no system.
 _SAFETY = "-before-restore"
 
@@ -49,10 +51,10 @@ def look(place: str, wanted: Sequence[str] = (), newest: int = 0, now: float | N
         leads = layout.latest(place, name)
         rows = [_row(one, now, leads) for one in by_system[name]]
         # Of file trees there is but a list here.
-        here = [] if any(row["engine"] == "files" for row in rows) else ["here"]
-        kept = places(by_system[name], now)
+        here = [] if any(row["engine"] in _LISTS for row in rows) else ["here"]
         folders = [(one.stamp, one.path) for one in by_system[name]]
         archive = pgbackrest_archive.look(folders, time.monotonic() + _ARCHIVE_S)
+        kept = _repositories(archive, folders[0][0], now) if archive else places(by_system[name], now)
         systems.append({**_system(place, name, rows, leads, now, archive), "copies": kept, "here": here})
         sets += [{key: row[key] for key in row if key != _TAKEN} for row in rows[: newest or None]]
     return {"systems": systems, "sets": sets}
@@ -72,6 +74,22 @@ def places(sets: Iterable[layout.Set], now: float) -> list[dict[str, Any]]:
             found.setdefault(copy.repository, {**place, "newest": one.stamp, "age_s": age, "at": copy.at, "sets": 0})
             found[copy.repository]["sets"] += 1
     return sorted(found.values(), key=lambda place: str(place["repository"]))
+
+
+def _repositories(archive: dict[str, Any], newest: str, now: float) -> list[dict[str, Any]]:
+    """:func:`places` of a system whose data are in repositories of pgBackRest."""
+    return [
+        {
+            "repository": one["repository"],
+            "engine": "pgbackrest",
+            "offsite": one["offsite"],
+            "newest": str(one["set"]),
+            "age_s": round(now - one["when"]),
+            "at": iso(one["when"]),
+            "sets": int(one["backups"] or 0),
+        }
+        for one in evaluate_archive.repositories(archive, newest, now)
+    ]
 
 
 def named(place: str, wanted: Iterable[str]) -> list[str]:
@@ -305,7 +323,13 @@ def _copies_table(systems: Iterable[dict[str, Any]]) -> list[str]:
                 "%s, %s old" % (newest["newest"], retention.span(max(newest["age_s"], 0))) if newest else "none",
             )
         )
-    return columns(rows, right=(1,)) if any(system["copies"] for system in systems) else []
+    # That data are in the one repository of pgBackRest is no copy of anything.
+    copied = any(
+        one["engine"] != "pgbackrest" or one["offsite"] or len(system["copies"]) > 1
+        for system in systems
+        for one in system["copies"]
+    )
+    return columns(rows, right=(1,)) if copied else []
 
 
 def _place_words(place: dict[str, Any]) -> str:

@@ -179,6 +179,8 @@ def _chosen(place: str, name: str, stamp: str, newest: int, rows: list[dict[str,
 def _elsewhere(one: layout.Set) -> str | None:
     """Where the data of a set lie that is but a list of them: nothing of such a system is to be copied."""
     told = manifest.read(one.path)
+    if told.engine == _PGBACKREST:
+        return "repositories of pgBackRest, and another one of these (repo2) is their copy"
     return str(told.source.get("repository")) if told.engine == _FILES else None
 
 
@@ -187,8 +189,6 @@ def _unfit(one: layout.Set) -> str | None:
         told = manifest.read(one.path)
     except ManifestError as error:
         return str(error)
-    if told.engine == _PGBACKREST:
-        return "its data lie in a repository of pgBackRest: a second repository of that (repo2) is their copy"
     if told.refuted:
         return f"its last verification failed: {told.refuted.why or 'no reason is told'}"
     if told.proven is None or told.proven.level < _LEVEL:

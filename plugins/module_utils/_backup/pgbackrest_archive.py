@@ -113,12 +113,14 @@ def _repository(number: int, info: Info | str, archive: Mapping[str, float], own
         "error": info if isinstance(info, str) else None,
         "backups": 0,
         "newest": None,
+        "wal": None,
         "when": None,
     }
     good = [one for one in info.backups if not one.error] if isinstance(info, Info) else []
     if good:
         way = _reach(good[-1], archive)
-        row.update(backups=len(good), newest=good[-1].label, when=max(float(good[-1].stop), float(way["at"] or 0.0)))
+        when = max(float(good[-1].stop), float(way["at"] or 0.0))
+        row.update(backups=len(good), newest=good[-1].label, wal=way["wal"], when=when)
     return row
 
 

@@ -395,7 +395,7 @@ def _facts(judge: Judge, rows: Sequence[Mapping[str, Any]], listed: Mapping[str,
             "archive_age_s": _mapping(one.get("archive")).get("age_s"),
             "archive_within_s": _mapping(one.get("archive")).get("within_s"),
             # The system itself, its sets here, and other places.
-            "places": 2 + len(_list(one.get("copies"))) if last else 1,
+            "places": 1 + len(_list(one.get("here", ["here"]))) + len(_list(one.get("copies"))) if last else 1,
         }
     for row in rows:
         mine = found.setdefault(str(row["system"]), {})

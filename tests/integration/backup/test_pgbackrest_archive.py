@@ -184,3 +184,35 @@ def test_a_backup_that_has_expired_is_found(own: Archive, place: Path) -> None:
     assert status == "critical"
     assert label in title
     assert listed(place)["exposure_s"] is None
+
+
+def test_another_repository_is_another_copy(own: Archive, place: Path) -> None:
+    def copies() -> dict[str, Any]:
+        told = look(place, copies=3)
+        found: dict[str, Any] = told["facts"]["backups"]["db1"]
+        return {**found, "findings": [one["title"] for one in told["findings"] if one["check"] == "backup.copies"]}
+
+    assert (copies()["places"], copies()["findings"]) == (2, ["there are 2 copies of db1, and 3 are wanted"])
+    assert "besides the system itself" not in "".join(module("backup_sets", {"path": str(place)})["lines"])
+    far = own.folder / "far"
+    far.mkdir()
+    os.chown(far, own.repository.stat().st_uid, own.repository.stat().st_gid)
+    text = own.config.read_text(encoding="utf-8")
+    own.config.write_text(text.replace("[main]", f"repo2-path={far}\nrepo2-retention-full=1\n[main]"), encoding="utf-8")
+    own.run("stanza-create")
+    # It has WAL, and nothing that it leads on from.
+    archived(own)
+    assert copies()["places"] == 2
+    own.run("--repo=2", "--type=full", "backup")
+    found = copies()
+    assert (found["places"], found["findings"]) == (3, [])
+    assert found["copies"] == [f"pgBackRest repo1 {own.repository}", f"pgBackRest repo2 {far}"]
+    system = listed(place)
+    assert (system["here"], [one["engine"] for one in system["copies"]]) == ([], ["pgbackrest", "pgbackrest"])
+    (line,) = (line for line in module("backup_sets", {"path": str(place)})["lines"] if "repo2" in line)
+    assert line.split()[:2] == ["db1", "3"]
+    # A folder of this host is not elsewhere.
+    told = look(place, copies=3, offsite=True)
+    assert [one["title"] for one in told["findings"] if one["check"] == "backup.copies"] == [
+        "no set of db1 is off-site"
+    ]

@@ -92,6 +92,62 @@ def test_of_file_trees_there_is_but_a_list_here(tmp_path: Path) -> None:
     assert line.split()[:3] == ["redis", "2", FAR]
 
 
+def of_pgbackrest(*repositories: dict[str, Any], server: Any = None, **more: Any) -> dict[str, Any]:
+    """What is seen of a system of pgBackRest, an hour after its set."""
+    now, path = 2e9, "2033-05-18T023320Z/db1"
+    wal = {"label": "F", "gone": False, "wal": "0" * 24, "at": now - HOUR, "missing": [], "beyond": None}
+    system = {
+        "every": 6 * HOUR, "own": True, "level": 2, "count": 1, "copies": 3, "offsite": True,
+        "sets": [{"path": path, "bytes": 9, "when": now - HOUR, "named": now - HOUR, "modified": now - HOUR}],
+        "manifest": {"engine": "pgbackrest", "error": None}, "proof": {"verify": "none"}, "proofs": [],
+        # An older version has sent the list of files somewhere.
+        "kept": [{"set": path, "when": now - HOUR, "repository": FAR, "offsite": True, "at": iso(now)}],
+        "archive": {"error": None, "sets": {path: wal}, "server": server, "repositories": list(repositories)}, **more,
+    }  # fmt: skip
+    return {"now": now, "place": {"path": "/b", "free": 1 << 40}, "systems": {"db1": system}, "latest": None}
+
+
+def repository(number: int, hours: float | None, offsite: bool = False, error: str | None = None) -> dict[str, Any]:
+    when = None if hours is None else 2e9 - hours * HOUR
+    return {
+        "repo": number, "name": f"pgBackRest repo{number} /x", "offsite": offsite, "error": error, "backups": 1,
+        "newest": "F", "wal": "0" * 24, "when": when,
+    }  # fmt: skip
+
+
+def told_of(observation: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["status"], one["title"]) for one in judged(observation)["findings"] if "copies" in one["check"]]
+
+
+def test_of_pgbackrest_the_repositories_count_and_no_copy_of_the_list() -> None:
+    one, far = repository(1, 1), repository(2, 2, offsite=True)
+    assert told_of(of_pgbackrest(one, far)) == []
+    facts = judged(of_pgbackrest(one, far))["facts"]["backups"]["db1"]
+    assert (facts["places"], facts["copies"]) == (3, ["pgBackRest repo1 /x", "pgBackRest repo2 /x"])
+    assert told_of(of_pgbackrest(one)) == [("critical", "no set of db1 is off-site")]
+    assert told_of(of_pgbackrest(one, offsite=False)) == [("warning", "there are 2 copies of db1, and 3 are wanted")]
+    # One that nobody has backed up to holds nothing but WAL.
+    assert told_of(of_pgbackrest(one, repository(2, None, offsite=True))) == [("critical", "no set of db1 is off-site")]
+
+
+def test_the_wal_in_the_repository_off_site_says_how_old_it_is() -> None:
+    late = of_pgbackrest(repository(1, 1), repository(2, 30, offsite=True))
+    assert told_of(late) == [
+        ("critical", "the newest set of db1 that is off-site is 30 h old, and one is made every 6 h")
+    ]
+    # A server that is idle, and says so, loses nothing by it.
+    server = {"error": None, "mode": "on", "timeout_s": 300.0, "standby": False, "archived_wal": "0" * 24}
+    assert told_of(of_pgbackrest(repository(1, 30), repository(2, 30, offsite=True), server=server)) == []
+
+
+def test_a_repository_that_was_not_seen_is_unknown() -> None:
+    away = repository(2, None, offsite=True, error="S3 is away")
+    assert told_of(of_pgbackrest(repository(1, 1), away)) == [
+        ("unknown", "how many copies of db1 there are is not known: S3 is away")
+    ]
+    assert told_of(of_pgbackrest(repository(1, 1), repository(3, 1, offsite=True), away)) == []
+
+
 def test_what_was_refuted_is_no_copy(tmp_path: Path) -> None:
     at = time.time() - HOUR
     put(tmp_path, 1, (FAR, True), proofs=[proof(4, at), proof(1, at, good=False, why="flipped bytes")])

@@ -1,12 +1,17 @@
 # Copyright: (c) 2026, Nexus COS operations
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""k8s_restore, with the password of a vault id that only the controller knows."""
+"""Restore, with the password of a vault id that only the controller knows, and show how far it is."""
 
 from __future__ import annotations
 
-from ansible_collections.nexuscos.ops.plugins.plugin_utils.vault_password import VaultPassword
+from ansible_collections.nexuscos.ops.plugins.module_utils._backup import progress
+from ansible_collections.nexuscos.ops.plugins.plugin_utils.long_work import LongWork
+from ansible_collections.nexuscos.ops.plugins.plugin_utils.vault_password import VaultId
 
 
-class ActionModule(VaultPassword):
-    """See plugins/modules/k8s_restore.py for the documentation."""
+class ActionModule(VaultId, LongWork):
+    """See plugins/modules/k8s_restore.py for the documentation, and for the work itself."""
+
+    MODULE = "k8s_restore"
+    WHAT = progress.RESTORE

@@ -26,6 +26,8 @@ description:
   - With restic a copy is whole when its snapshot is there. With rclone the files of a set are compared with those
     there, by a checksum that both sides know or else by reading them back, and its manifest goes last; a folder
     without one is no set, and one with it is never written over.
+  - Works in the background of its host, and shows while it does which set it is at, and with restic how much of it is
+    there, how fast, and when it will be.
   - Secrets reach the engine by its environment or a file, never by its arguments.
   - A lock of restic that a killed run has left behind is removed, when restic itself says that nobody holds it.
   - Nothing else is ever removed from the repository. How long copies stay is said by C(restic forget), with an account

@@ -223,23 +223,31 @@ systems:
           returned: success
           type: str
         bytes:
-          description: What has been written so far.
+          description: What has been written so far, C(null) where nothing is told.
           returned: success
           type: int
         expected_bytes:
-          description: Size of the last set.
+          description: Size of the last set, or of what is restored.
+          returned: success
+          type: int
+        objects:
+          description: Objects so far, where these are counted and not bytes, such as those of Kubernetes.
+          returned: success
+          type: int
+        expected_objects:
+          description: How many there will be.
           returned: success
           type: int
         rate:
-          description: Bytes a second.
+          description: Bytes or objects a second.
           returned: success
-          type: int
+          type: float
         item:
           description: What is being written, such as a table.
           returned: success
           type: str
         seconds_left:
-          description: Until as much is written as in the last set, C(null) past that or where nothing is known.
+          description: Until as much is written as is expected, C(null) past that or where nothing is known.
           returned: success
           type: float
         ends:
@@ -252,7 +260,8 @@ systems:
           type: int
     verifying:
       description:
-        - Who verifies a set of it, with C(user), C(host), C(pid), C(since) and C(what). C(null) where nobody does.
+        - Who verifies a set of it, copies it to another place or restores file trees from it, with the keys of
+          RV(systems[].writing), among which the bytes are null for a verification. C(null) where nobody does.
       returned: success
       type: dict
 sets:

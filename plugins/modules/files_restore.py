@@ -17,6 +17,8 @@ description:
     block is compared by restic, and every entry with the list that was written with the set.
   - All of it is there at the end, or nothing. Files that are in use are never written over. Move what is wanted from
     the folder to its place.
+  - Works in the background of its host, and shows while it does how many bytes are there, how fast they come, and when
+    all will be. On a terminal this is one line that is rewritten, in a log a line a minute.
 options:
   path:
     description: Folder of the backups, on the host where the module runs.

@@ -24,6 +24,8 @@ description:
   - An object that is there already as it would be is not touched. So a restore that broke off is run again, and goes on
     where it was.
   - Over live objects only with the API server's name in O(confirm).
+  - Works in the background of its host, and shows while it does how many objects are compared and applied, at which it
+    is, and when all will be. On a terminal this is one line that is rewritten, in a log a line a minute.
 options:
   system:
     description:

@@ -274,7 +274,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._backup import layout, lock, manifest, mongodb_load, run_backup, verify
+from ..module_utils._backup import at_work, layout, lock, manifest, mongodb_load, run_backup, verify
 from ..module_utils._core.argspec import ArgSpec
 from ..module_utils._core.deps import need
 from ..module_utils._core.errors import OpsError, OptionError
@@ -346,7 +346,8 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
                     "it" if len(missing) == 1 else "them",
                 )
             )
-        result = loader.load(one.path, rows, into, params["keep_old"])
+        with at_work.told(params["path"], one.system, mongodb_load.size(rows)) as progress:
+            result = loader.load(one.path, rows, into, params["keep_old"], progress)
     seconds = time.monotonic() - clock
     documents = sum(row["documents"] or 0 for row in result.rows)
     msg = "{}: {} documents of {} collections of {} restored into {} in {:.1f} s".format(

@@ -33,6 +33,7 @@ class LongWork(ActionBase):
     """Base of the actions that wait for modules of backups.
 
     :cvar MODULE: the module of the same name, which does the work; WHAT: see `progress`.
+    :cvar NOTED: whether what came of it is noted in the journal of the run, as that of a system.
     """
 
     TRANSFERS_FILES = False
@@ -40,6 +41,7 @@ class LongWork(ActionBase):
     _supports_async = True
     MODULE = ""
     WHAT = progress.RESTORE
+    NOTED = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module and wait for it."""
@@ -78,7 +80,7 @@ class LongWork(ActionBase):
         """
         began, lost = time.monotonic(), 0
         place = str(task_vars.get("inventory_hostname") or "place")
-        kept = _journal(task_vars)
+        kept = _journal(task_vars) if self.NOTED else ""
         journal.note(kept, place, now_iso(), list(jobs))
         done: dict[str, dict[str, Any]] = {}
         show = Show(self._display.display, place, self._columns())
@@ -136,7 +138,8 @@ class LongWork(ActionBase):
         listed: Mapping[str, Any] = {}
         try:
             listed = self._execute_module(
-                "nexuscos.ops.backup_sets", module_args={"path": path, "systems": list(systems), "newest": 1},
+                "nexuscos.ops.backup_sets",
+                module_args={"path": path, "systems": self._asked_about(list(systems)), "newest": 1},
                 task_vars=task_vars, wrap_async=False,
             )  # fmt: skip
         except AnsibleError:
@@ -146,6 +149,10 @@ class LongWork(ActionBase):
             return progress.texts(listed, running, what, level)
         except (TypeError, ValueError, AttributeError, OverflowError):
             return progress.texts({}, running, what, level)
+
+    def _asked_about(self, running: list[str]) -> list[str]:
+        """The systems that are asked about."""
+        return running
 
     def _columns(self) -> int:
         """Columns of the terminal that Ansible writes to; 0 for a log. A worker has no terminal of its own."""

@@ -28,6 +28,10 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import O
 from ansible_collections.nexuscos.ops.plugins.modules import backup_verify, k8s_backup, k8s_restore
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+
+from terminal import held_still, terminal  # noqa: E402
+
 LAB = Path(os.environ.get("NEXUSCOS_LAB_DIR") or ROOT / ".lab")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nexuscos-lab"
 CONTEXT = "us-east-1"
@@ -422,6 +426,28 @@ def test_the_playbooks_take_a_cluster_as_they_take_a_database(controller: Contro
     assert PASSWORD not in printed
     nowhere(controller.folder, TREASURE)
     assert not scratch()
+
+
+def test_a_restore_shows_on_a_terminal_how_many_objects_are_done(controller: Controller, namespace: str) -> None:
+    many = [config(namespace, f"many-{number:04}", {"n": str(number)}) for number in range(300)]
+    kubectl("create", "-f", "-", stdin=documents(many))
+    controller.good("k8s_backup", namespaces=[namespace], kinds=["v1/ConfigMap"])
+    kubectl("-n", namespace, "delete", "configmaps", "--all")
+    temporary = ("ANSIBLE_ASYNC_DIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP")
+    environment = {**os.environ, **{name: str(controller.folder / name) for name in temporary}}
+    environment["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
+    command = controller.command("k8s_restore", names=["many-*"])
+    with terminal(command, ROOT, environment) as shown:
+        with held_still(controller.place / ".progress-cluster.json", shown.process):
+            shown.wait_for("localhost: cluster restore ")
+            shown.wait_for(" of 602 objects (")
+            shown.wait_for(", at comparing ")
+        assert shown.wait() == 0, shown.text
+    told = json.loads((controller.folder / "result.json").read_text(encoding="utf-8"))
+    assert told["counts"] == {"create": 300, "change": 0, "unchanged": 1}
+    assert len(kubectl("-n", namespace, "get", "configmaps", "-o", "name").split()) == 301
+    assert not list(controller.place.glob(".progress-*"))
+    assert PASSWORD not in shown.text
 
 
 def test_killed_at_any_moment_nothing_looks_like_a_set(controller: Controller, namespace: str) -> None:

@@ -119,7 +119,8 @@ class FilesEngine:
         words = [word for pattern in self._params["exclude"] for word in ("--exclude", pattern)]
         words += ["--one-file-system"] if self._params["one_file_system"] else []
         progress.item, began = ", ".join(self._paths), time.monotonic()
-        told = restic.backup(self._paths, ("nexuscos", f"system={system}", f"stamp={stamp}"), HOST, *words)
+        tags = ("nexuscos", f"system={system}", f"stamp={stamp}")
+        told = restic.backup(self._paths, tags, HOST, progress, *words)
         # It tells a short name, which a later snapshot may have a part of.
         found = [str(one["id"]) for one in restic.snapshots(str(told["snapshot_id"]))]
         if len(found) != 1:
@@ -128,9 +129,8 @@ class FilesEngine:
             )
         snapshot = found[0]
         path = os.path.join(folder, LIST)
-        file = stream.save(
-            restic.command("ls", "--json", "--no-lock", snapshot), path, folder, restic.environment, progress, deadline
-        )
+        listed = restic.command("ls", "--json", "--no-lock", snapshot)
+        file = stream.save(listed, path, folder, restic.environment, deadline=deadline)
         counted = count(path)
         if not counted["files"] + counted["folders"]:
             raise OpsError(f"the snapshot {snapshot} is empty")

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
-from . import files_dump, layout, lock, manifest, remote, run_backup, verify, verify_files
+from . import at_work, files_dump, layout, lock, manifest, remote, run_backup, stream, verify, verify_files
 from .restic import Restic
 from .run_backup import human
 
@@ -74,9 +74,11 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         like = f"; all of it took {took:.1f} s for a test" if took else ""
         msg = f"{one.system} {one.stamp}: would restore {what} to {target}{like}"
         return {"changed": True, "restored": told, "msg": msg}
-    with lock.held(params["path"], one.system + lock.VERIFYING, f"restore to {target}", params["lock_wait"]):
+    held = one.system + lock.VERIFYING
+    with lock.held(params["path"], held, f"restore to {target}", params["lock_wait"]):
         began = time.monotonic()
-        _restore(restic, snapshot, target, only, chosen, until)
+        with at_work.told(params["path"], held, size) as progress:
+            _restore(restic, snapshot, target, only, chosen, until, progress)
         told["seconds"] = round(time.monotonic() - began, 3)
     how = f"each compared with the list, in {told['seconds']:.1f} s"
     return {"changed": True, "restored": told, "msg": f"{one.system} {one.stamp}: {what} are in {target}, {how}"}
@@ -110,9 +112,11 @@ def _target(params: Mapping[str, Any]) -> str:
 
 
 def _restore(
-    restic: Restic, snapshot: str, target: str, only: list[str], chosen: list[dict[str, Any]], until: float
-) -> None:
+    restic: Restic, snapshot: str, target: str, only: list[str], chosen: list[dict[str, Any]], until: float,
+    progress: stream.Progress,
+) -> None:  # fmt: skip
     def in_time() -> None:
+        progress.add(0)
         if time.monotonic() > until:
             raise OpsError("there was no time to compare what was restored: give it a longer deadline")
 
@@ -122,7 +126,9 @@ def _restore(
         # What a killed run has left there is of the same name, and of no use.
         shutil.rmtree(aside, ignore_errors=True)
         os.mkdir(aside, 0o700)
-        restic.restore(snapshot, aside, "--verify", *words)
+        progress.item = "what restic writes"
+        restic.restore(snapshot, aside, "--verify", *words, progress=progress)
+        progress.item = "comparing with the list"
         above = {path for one in only for path in _above(one)}
         _counted, wrong = verify_files.compare(aside, chosen, in_time, above)
         if wrong:

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._core.errors import LookError, OpsError
 from .._k8s.read import Doc, mapping, text
-from . import k8s_objects
+from . import k8s_objects, stream
 from .k8s_api import Api, ApiError, Resource
 
 CREATE, CHANGE, SAME = "create", "change", "unchanged"
@@ -58,10 +58,18 @@ class Loader:
     """Plans, and applies what was planned.
 
     :param force: take over fields that others look after.
+    :ivar progress: is told of every object that is compared or applied, where it is set.
     """
+
+    progress: stream.Progress | None = None
 
     def __init__(self, api: Api, force: bool = False) -> None:
         self._api, self._force = api, force
+
+    def _tell(self, what: str, doc: Doc) -> None:
+        if self.progress:
+            self.progress.item = f"{what} {k8s_objects.title(doc)}"
+            self.progress.add(1)
 
     def plan(self, given: Iterable[Doc]) -> list[Step]:
         """What would become of each object, in the order in which they are applied. Changes nothing."""
@@ -70,7 +78,11 @@ class Loader:
         defined = {_defines(one) for one in ordered if text(one, "kind") == k8s_objects.DEFINITION}
         steps: list[Step] = []
         made: set[str] = set()
+        if self.progress:
+            # Each is compared, and then applied, as far as is known by now.
+            self.progress.expect(2 * len(ordered))
         for doc in ordered:
+            self._tell("comparing", doc)
             step = self._step(doc, coming, made, defined)
             if k8s_objects.kind(doc) == k8s_objects.NAMESPACE and step.action == CREATE:
                 made.add(text(doc, "metadata", "name"))
@@ -125,9 +137,12 @@ class Loader:
         :raises OpsError: one was refused; the text says what was done before.
         """
         done: list[Step] = []
+        if self.progress:
+            self.progress.expect(len(steps) + sum(1 for step in steps if step.action != SAME))
         for step in steps:
             if step.action == SAME:
                 continue
+            self._tell("applying", step.doc)
             try:
                 self._apply(step)
             except (ApiError, LookError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._core.errors import LookError, OpsError, OptionError
 from .._k8s.read import Doc, text
-from . import k8s_files, k8s_load, k8s_objects, k8s_vault, layout, lock, manifest, stream, verify
+from . import at_work, k8s_files, k8s_load, k8s_objects, k8s_vault, layout, lock, manifest, stream, verify
 from .k8s_api import Api, ApiError
 
 DEADLINE = 3600.0
@@ -38,7 +38,11 @@ def run(params: Mapping[str, Any], check_mode: bool, diff: bool = False) -> dict
         steps = _steps(params, one, known, loader, clock)
         return _told(params, one, known, api, steps, diff, None)
     who = f"restore into {api.place}"
-    with lock.held(params["path"], one.system, who, min(params["lock_wait"], params["deadline"])):
+    wait = min(params["lock_wait"], params["deadline"])
+    with (
+        lock.held(params["path"], one.system, who, wait),
+        at_work.told(params["path"], one.system, objects=True) as loader.progress,
+    ):
         steps = _steps(params, one, known, loader, clock)
         _refuse(params, api, steps)
         loader.apply(steps)

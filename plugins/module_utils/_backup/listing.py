@@ -15,12 +15,13 @@ from typing import Any
 
 from .._core.errors import OptionError
 from .._core.threshold import nearest
-from . import evaluate_archive, layout, lock, manifest, pgbackrest_archive, retention, stream
+from . import at_work, evaluate_archive, layout, lock, manifest, pgbackrest_archive, retention, stream
 from .manifest import Manifest, ManifestError
 from .run_backup import human
 
 _STALLED_S = 30.0
 _PROGRESS_MOST = 1 << 16
+_NO_NUMBER = 1 << 60
 _TAKEN = "taken"
 _ARCHIVE_S = 60.0
 # Engines whose sets are lists of what is in a repository.
@@ -105,26 +106,44 @@ def named(place: str, wanted: Iterable[str]) -> list[str]:
 
 
 def writing(place: str, system: str, now: float) -> dict[str, Any] | None:
-    """Who holds the lock of a system, and how far a set that is being written has come; None where nobody does."""
+    """Who holds the lock of a system, and how far he is; None where nobody does."""
     who = lock.holder(place, system)
     if who is None:
         return None
+    found = _who(place, system, who, now)
+    folders = layout.leftovers(place, system)
+    if folders and found["bytes"] is None and found["objects"] is None:
+        found["stamp"] = os.path.basename(os.path.dirname(folders[-1]))
+        told = _told(os.path.join(folders[-1], stream.PROGRESS))
+        # Where the engine says nothing, the bytes in the folder do.
+        found.update(_far(told, now) if told else {"bytes": layout.bytes_below(folders[-1])})
+    return found
+
+
+def verifying(place: str, system: str, now: float) -> dict[str, Any] | None:
+    """The same of the lock that verifications, copies and restores of file trees hold."""
+    held = system + lock.VERIFYING
+    who = lock.holder(place, held)
+    return None if who is None else _who(place, held, who, now)
+
+
+def _who(place: str, held: str, who: dict[str, str], now: float) -> dict[str, Any]:
     found: dict[str, Any] = {
         **who,
         "stamp": None,
         "bytes": None,
         "expected_bytes": None,
+        "objects": None,
+        "expected_objects": None,
         "rate": None,
         "item": None,
         "seconds_left": None,
         "ends": None,
         "stalled_s": None,
     }
-    folders = layout.leftovers(place, system)
-    if folders:
-        found["stamp"] = os.path.basename(os.path.dirname(folders[-1]))
-        found.update(_progress(folders[-1], now))
-    return found
+    told = _told(at_work.path(place, held))
+    # What a killed one has left says nothing of whoever is at work now.
+    return {**found, **_far(told, now)} if told and told["pid"] == who["pid"] else found
 
 
 def table(listed: dict[str, Any]) -> list[str]:
@@ -155,7 +174,7 @@ def table(listed: dict[str, Any]) -> list[str]:
         if system["writing"]:
             lines.append(_writing_words(system["name"], system["writing"]))
         if system["verifying"]:
-            lines.append(_who_words(system["name"], system["verifying"]))
+            lines.append(_writing_words(system["name"], system["verifying"]))
     return lines
 
 
@@ -255,7 +274,7 @@ def _system(
         "archive": _archive(archive, past, now) if archive else None,
         "verified_in": {level: took for row in reversed(rows) for level, took in row[_TAKEN].items()},
         "writing": writing(place, name, now),
-        "verifying": lock.holder(place, name + lock.VERIFYING),
+        "verifying": verifying(place, name, now),
     }
 
 
@@ -282,24 +301,36 @@ def _latest_trouble(link: str, leads: layout.Set | None, usable: dict[str, Any] 
     return None
 
 
-def _progress(folder: str, now: float) -> dict[str, Any]:
-    """What an engine's progress says; the bytes in the folder, where it says nothing."""
+def _told(path: str) -> dict[str, Any] | None:
+    """What a file of progress says, in numbers; None where it says nothing that can be understood."""
     try:
-        with open(os.path.join(folder, stream.PROGRESS), "rb") as handle:
+        with open(path, "rb") as handle:
             told = json.loads(handle.read(_PROGRESS_MOST))
-        began, at = float(told["began"]), float(told["at"])
-        written, expected = int(told["bytes"]), int(told["expected"])
-        item = str(told.get("item") or "") or None
-    except (OSError, ValueError, TypeError, KeyError, OverflowError):
-        return {"bytes": layout.bytes_below(folder)}
-    rate = written / (at - began) if at > began else 0.0
-    left = max(expected - written, 0) / rate if rate > 0 and expected > 0 else None
+        unit = "objects" if "objects" in told else "bytes"
+        found = {
+            "began": float(told["began"]),
+            "at": float(told["at"]),
+            "done": int(told[unit]),
+            "expected": int(told["expected"]),
+        }
+        item, pid = str(told.get("item") or "") or None, str(told.get("pid"))
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, AttributeError):
+        return None
+    # What is no number, or none that time or a disk can have.
+    sane = all(0 <= number < _NO_NUMBER for number in found.values())
+    return {**found, "unit": unit, "item": item, "pid": pid} if sane else None
+
+
+def _far(told: dict[str, Any], now: float) -> dict[str, Any]:
+    done, expected, at = told["done"], told["expected"], told["at"]
+    rate = done / (at - told["began"]) if at > told["began"] else 0.0
+    left = max(expected - done, 0) / rate if rate > 0 and expected > 0 else None
     quiet = now - at
     return {
-        "bytes": written,
-        "expected_bytes": expected or None,
-        "rate": round(rate),
-        "item": item,
+        told["unit"]: done,
+        "expected_" + told["unit"]: expected or None,
+        "rate": round(rate) if rate >= 10 else round(rate, 1),
+        "item": told["item"],
         # Past the size of the last set nothing is known of the end.
         "seconds_left": round(max(left - quiet, 0.0), 1) if left and quiet < _STALLED_S else None,
         "ends": iso(at + left) if left and quiet < _STALLED_S else None,
@@ -376,12 +407,16 @@ def _who_words(name: str, who: dict[str, Any]) -> str:
 
 def _writing_words(name: str, now: dict[str, Any]) -> str:
     words = _who_words(name, now)
-    if now["bytes"] is not None:
-        words += ", %s" % human(now["bytes"])
+    objects = now["objects"] is not None
+    if objects or now["bytes"] is not None:
+        words += ", %s" % ("%d" % now["objects"] if objects else human(now["bytes"]))
     if now["expected_bytes"]:
         words += " of about %s" % human(now["expected_bytes"])
+    if now["expected_objects"]:
+        words += " of %d" % now["expected_objects"]
+    words += " objects" if objects else ""
     if now["rate"]:
-        words += ", %s/s" % human(now["rate"])
+        words += ", %s/s" % ("%g" % now["rate"] if objects else human(now["rate"]))
     if now["item"]:
         words += ", at %s" % now["item"]
     if now["ends"]:

@@ -106,6 +106,12 @@ def is_of_server(part: Part) -> bool:
     return part.name.startswith("system.") and part.name != "system.js"
 
 
+def size(rows: Sequence[Part]) -> int:
+    """Bytes of all documents; 0 where they are packed, and nobody knows."""
+    files = [part.documents for part in rows if part.documents is not None]
+    return 0 if any(file.path.endswith(".gz") for file in files) else sum(file.bytes for file in files)
+
+
 def targets(rows: Sequence[Part], mapping: Mapping[str, str], suffix: str) -> dict[str, str]:
     """The database that each is restored into.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
-from . import layout, listing, lock, manifest, remote, stream
+from . import at_work, layout, listing, lock, manifest, remote, stream
 from .manifest import Copy, Manifest, ManifestError
 from .rclone import Rclone
 from .remote import Known, Repository
@@ -22,6 +22,7 @@ from .restic import Restic
 from .run_backup import human
 
 DEADLINE = 6 * 3600.0
+COPYING = "copy to another place"
 _LEVEL = 2
 # What files_backup makes: the list of a snapshot.
 _FILES = "files"
@@ -226,13 +227,14 @@ def _is_known(
 
 def _send(params: Mapping[str, Any], one: layout.Set, repository: Repository) -> dict[str, Any]:
     """Copy one set, and note it in its manifest. Nobody removes it meanwhile; a backup need not wait."""
-    before = _noted(manifest.read(one.path), repository)
-    with lock.held(params["path"], one.system + lock.VERIFYING, "copy to another place", params["lock_wait"]):
+    before, held = _noted(manifest.read(one.path), repository), one.system + lock.VERIFYING
+    with lock.held(params["path"], held, COPYING, params["lock_wait"]):
         now = _noted(manifest.read(one.path), repository)
         if now and now != before:
             return {"state": "there", "snapshot": now.snapshot}  # whoever had the lock before has sent it
         began = time.monotonic()
-        sent = repository.send(one)
+        with at_work.told(params["path"], held) as progress:
+            sent = repository.send(one, progress)
         seconds = round(time.monotonic() - began, 3)
         _note(
             params, one, Copy(repository.name, sent.id, listing.iso(time.time()) or "", sent.bytes, sent.added, seconds)

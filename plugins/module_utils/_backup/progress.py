@@ -15,6 +15,7 @@ from .run_backup import human
 BACKUP = "backup"
 VERIFICATION = "verification"
 RESTORE = "restore"
+COPY = "copy"
 
 
 def line(place: str, texts: Sequence[str], columns: int = 0) -> str:
@@ -37,38 +38,66 @@ def texts(
 
     :param listed: what backup_sets answered.
     :param running: system to the seconds for which it has been running.
-    :param what: :data:`BACKUP`, :data:`VERIFICATION` or :data:`RESTORE`; level: that a verification goes to.
+    :param what: :data:`BACKUP`, :data:`VERIFICATION`, :data:`RESTORE` or :data:`COPY`; level: that a verification goes
+        to.
     :param now: seconds since 1970, for the expected end.
     """
     now = time.time() if now is None else now
+    if what == COPY:
+        return _copying(listed, max(running.values(), default=0.0))
     systems = {str(one.get("name")): one for one in listed.get("systems") or () if isinstance(one, Mapping)}
     return [_text(name, seconds, systems.get(name, {}), what, level, now) for name, seconds in running.items()]
 
 
+def _copying(listed: Mapping[str, Any], waited: float) -> list[str]:
+    """Of sets that are copied to another place, one after the other, by one job."""
+    systems = [one for one in listed.get("systems") or () if isinstance(one, Mapping) and _told(one, COPY)]
+    return [_text(str(one.get("name")), waited, one, COPY, None, time.time()) for one in systems] or [
+        "%s %s" % (COPY, _spent(waited))
+    ]
+
+
 def _text(name: str, seconds: float, system: Mapping[str, Any], what: str, level: int | None, now: float) -> str:
+    told = _told(system, what)
     if what == BACKUP:
-        writing = system.get("writing")
-        if isinstance(writing, Mapping) and writing.get("what") == BACKUP and writing.get("bytes") is not None:
-            return "%s %s" % (name, _written(writing))
-        # Its server is asked, or what was written is read to its end.
-        return "%s %s" % (name, _spent(seconds))
+        # Where nothing is told, its server is asked, or what was written is read to its end.
+        return "%s %s" % (name, _written(told) if told else _spent(seconds))
+    if told and (told.get("expected_bytes") or told.get("expected_objects")):
+        return "%s %s %s" % (name, what, _written(told))
+    more = ", %s" % _written(told) if told else ""
     expected = _expected(system, what, level)
     if expected is None:
-        return "%s %s %s" % (name, what, _spent(seconds))
+        return "%s %s %s%s" % (name, what, _spent(seconds), more)
     text = "%s %s %s of about %s" % (name, what, _spent(seconds), _spent(expected))
     if seconds < expected:
-        return text + ", done about %s" % _clock(now + expected - seconds)
-    return text + ", longer than the last time"
+        return text + ", done about %s" % _clock(now + expected - seconds) + more
+    return text + ", longer than the last time" + more
+
+
+def _told(system: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
+    """How far the one who does this says that he is."""
+    for key in ("writing", "verifying"):
+        now = system.get(key)
+        if (
+            isinstance(now, Mapping)
+            and str(now.get("what")).split(" ")[0] == what
+            and (now.get("bytes") is not None or now.get("objects") is not None)
+        ):
+            return now
+    return None
 
 
 def _written(now: Mapping[str, Any]) -> str:
     """``120.4 MB of about 411.9 MB (29 %), 9.8 MB/s, at nexus.events, done about 06:38:22Z``."""
-    written, expected = _number(now.get("bytes")) or 0, _number(now.get("expected_bytes"))
-    words = [human(written)]
+    objects = now.get("objects") is not None
+    unit = "objects" if objects else "bytes"
+    written, expected = _number(now.get(unit)) or 0, _number(now.get("expected_" + unit))
+    words = ["%d" % written if objects else human(written)]
     if expected:
-        words[0] += " of about %s (%d %%)" % (human(expected), min(100 * written / expected, 100))
+        about = "of %d objects" % expected if objects else "of about %s" % human(expected)
+        words[0] += " %s (%d %%)" % (about, min(100 * written / expected, 100))
     if _number(now.get("rate")):
-        words.append("%s/s" % human(float(now["rate"])))
+        words.append("%g/s" % now["rate"] if objects else "%s/s" % human(float(now["rate"])))
     if now.get("item"):
         words.append("at %s" % now["item"])
     if now.get("ends"):
@@ -80,6 +109,8 @@ def _written(now: Mapping[str, Any]) -> str:
 
 def _expected(system: Mapping[str, Any], what: str, level: int | None) -> float | None:
     """How long the same took the last time."""
+    if what == COPY:
+        return None
     if what == VERIFICATION:
         taken = system.get("verified_in")
         return _number(taken.get(str(level))) if isinstance(taken, Mapping) else None

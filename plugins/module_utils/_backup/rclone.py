@@ -80,7 +80,7 @@ class Rclone:
         sizes = self._sizes(known.id)
         return all(sizes.get(one.path) == one.bytes for one in told.files)
 
-    def send(self, one: layout.Set) -> Sent:
+    def send(self, one: layout.Set, progress: stream.Progress) -> Sent:
         """Copy a set, compare it, and only then its manifest.
 
         :raises EngineError: it was not copied, or what is there is something else.
@@ -90,7 +90,10 @@ class Rclone:
         before = self._sizes(known)
         if manifest.NAME in before:
             raise stream.EngineError(f"{there} is another set of that name, or is damaged: it is not written over")
+        progress.expect(told.bytes)
         self.ask("copy", "--checksum", *_OURS, one.path, there)
+        progress.item = "comparing"
+        progress.at(told.bytes)
         said = self.ask("check", "--one-way", *_OURS, one.path, there)
         if _UNCHECKED in said.errors:
             # No sum of both sides is the same: what is there has to be read.

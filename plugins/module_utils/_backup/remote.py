@@ -12,7 +12,7 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
@@ -97,8 +97,8 @@ class Repository(Protocol):
     def holds(self, known: Known, told: Manifest) -> bool:
         """Are all files of a set there, by name and size?"""
 
-    def send(self, one: layout.Set) -> Sent:
-        """Send a set."""
+    def send(self, one: layout.Set, progress: stream.Progress) -> Sent:
+        """Send a set, and tell how far that is, where the engine says so."""
 
     def unpack(self, known: Known, folder: str) -> None:
         """Bring the files of a set into a folder that is there."""
@@ -107,10 +107,18 @@ class Repository(Protocol):
         """Read that share of all that is there, and compare it with what it should be."""
 
 
-def ask(argv: Sequence[str], environment: Mapping[str, str], until: float) -> Said:
+def ask(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    until: float,
+    hear: Callable[[str], bool] | None = None,
+    watch: Callable[[], None] | None = None,
+) -> Said:
     """What a command prints. It ends when this process does, however that ends.
 
     :param until: on the clock of time.monotonic().
+    :param hear: gets each line when it comes; one that it takes is not kept.
+    :param watch: is called twice a second at least.
     :raises Failed: it ended badly.
     :raises EngineError: it could not be started, was not done in time, or tries again what is hopeless.
     """
@@ -119,7 +127,7 @@ def ask(argv: Sequence[str], environment: Mapping[str, str], until: float) -> Sa
         raise stream.EngineError(f"{name}: there is no time left")
     with tempfile.TemporaryFile() as errors:
         process = stream.start(argv, environment, errors)
-        pieces: list[bytes] = []
+        heard = _Heard(hear)
         try:
             if process.stdout is None:
                 raise AssertionError("process.stdout is None")
@@ -129,9 +137,11 @@ def ask(argv: Sequence[str], environment: Mapping[str, str], until: float) -> Sa
                     piece = os.read(source, _PIECE)
                     if not piece:
                         break
-                    pieces.append(piece)
+                    heard.add(piece)
                 elif process.poll():
                     break  # it has failed, and what it has started keeps the output open
+                if watch:
+                    watch()
                 _go_on(name, errors, until)
             while process.poll() is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -141,10 +151,28 @@ def ask(argv: Sequence[str], environment: Mapping[str, str], until: float) -> Sa
             status = process.returncode
         finally:
             stream.stop(process)
-        output, told = b"".join(pieces).decode(errors="replace"), _tail(errors)
+        output, told = heard.kept(), _tail(errors)
     if status:
         raise Failed(stream.said(name, status, told.splitlines()), status, output, told)
     return Said(output, told)
+
+
+class _Heard:
+    """What a command has printed, but for the lines that somebody takes."""
+
+    def __init__(self, hear: Callable[[str], bool] | None) -> None:
+        self._hear, self._rest = hear, b""
+        self._kept: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        if self._hear is None:
+            self._kept.append(piece)
+            return
+        *whole, self._rest = (self._rest + piece).split(b"\n")
+        self._kept += [line + b"\n" for line in whole if not self._hear(line.decode(errors="replace"))]
+
+    def kept(self) -> str:
+        return b"".join([*self._kept, self._rest]).decode(errors="replace")
 
 
 def environment_of(params: Mapping[str, Any]) -> dict[str, str]:

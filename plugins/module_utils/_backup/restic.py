@@ -15,12 +15,12 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._core.errors import OpsError
 from .._core.redact import redact_text
-from . import layout, manifest, remote, stream
+from . import at_work, layout, manifest, remote, stream
 from .manifest import Manifest
 from .remote import Known, Sent
 
@@ -50,6 +50,8 @@ class Restic:
             self._words += ["-o", f"{key}={value}"]
         self.environment = remote.environment_of(params)
         self.environment["RESTIC_REPOSITORY"] = str(params["repository"])
+        # By itself it tells sixty times a second how far it is.
+        self.environment.setdefault("RESTIC_PROGRESS_FPS", "1")
         if params["password"]:
             self.environment["RESTIC_PASSWORD"] = str(params["password"])
         else:
@@ -59,14 +61,16 @@ class Restic:
         """The command; it wants :attr:`environment`."""
         return [*self._words, *words]
 
-    def ask(self, *words: str) -> str:
-        """What restic prints.
+    def ask(
+        self, *words: str, hear: Callable[[str], bool] | None = None, watch: Callable[[], None] | None = None
+    ) -> str:
+        """What restic prints; `hear` and `watch` as in :func:`remote.ask`.
 
         :raises EngineError: it failed; its last words.
         """
-        return remote.ask(self.command(*words), self.environment, self._until).output
+        return remote.ask(self.command(*words), self.environment, self._until, hear, watch).output
 
-    def ask_locked(self, *words: str) -> str:
+    def ask_locked(self, *words: str, hear: Callable[[str], bool] | None = None) -> str:
         """The same for what wants the repository's lock, which somebody may hold, or have left behind.
 
         restic itself says which lock nobody holds: that of a process that is gone, or of none for half an hour.
@@ -75,7 +79,7 @@ class Restic:
         tidied = False
         while True:
             try:
-                return self.ask(*words)
+                return self.ask(*words, hear=hear)
             except stream.EngineError as error:
                 if _LOCKED not in str(error) or (tidied and time.monotonic() >= until):
                     raise
@@ -141,26 +145,30 @@ class Restic:
         there = os.path.join(known.path, manifest.NAME) in sizes
         return there and all(sizes.get(path) == size for path, size in wanted.items())
 
-    def send(self, one: layout.Set) -> Sent:
+    def send(self, one: layout.Set, progress: stream.Progress) -> Sent:
         """Copy a set.
 
         :raises EngineError: it was not copied.
         """
-        told = self.backup([one.path], ("nexuscos", f"system={one.system}", f"stamp={one.stamp}"), HOST)
+        told = self.backup([one.path], ("nexuscos", f"system={one.system}", f"stamp={one.stamp}"), HOST, progress)
         return Sent(
             str(told["snapshot_id"])[:_SHORT],
             int(told.get("total_bytes_processed") or 0),
             int(told.get("data_added") or 0),
         )
 
-    def backup(self, paths: list[str], tags: tuple[str, ...], host: str, *words: str) -> dict[str, Any]:
+    def backup(
+        self, paths: list[str], tags: tuple[str, ...], host: str, progress: stream.Progress, *words: str
+    ) -> dict[str, Any]:
         """Make a snapshot; returns restic's summary.
 
         :raises EngineError: there is none, or it lacks what could not be read.
         """
         marked = [word for tag in tags for word in ("--tag", tag)]
         try:
-            said = self.ask_locked("backup", "--json", "--host", host, *marked, *words, "--", *paths)
+            said = self.ask_locked(
+                "backup", "--json", "--host", host, *marked, *words, "--", *paths, hear=_status_to(progress)
+            )
         except remote.Failed as error:
             summary = _summary(error.output)
             if error.status == _INCOMPLETE and summary:
@@ -185,13 +193,33 @@ class Restic:
             os.rename(os.path.join(inside, name), os.path.join(folder, name))
         shutil.rmtree(aside)
 
-    def restore(self, snapshot: str, target: str, *words: str) -> None:
+    def restore(self, snapshot: str, target: str, *words: str, progress: stream.Progress | None = None) -> None:
         """Restore a snapshot below a folder. No lock is in its way: whoever needs it back needs it now."""
-        self.ask("restore", snapshot, "--no-lock", "--target", target, *words)
+        # Only a new restic tells how far it is, and its errors in another way then. What is there can be seen.
+        watch = at_work.measure(target, progress) if progress else None
+        self.ask("restore", snapshot, "--no-lock", "--target", target, *words, watch=watch)
 
     def prove(self, percent: float) -> None:
         """Check the structure, and read a share of all data; restic takes another one each time."""
         self.ask_locked("check", f"--read-data-subset={percent:g}%")
+
+
+def _status_to(progress: stream.Progress) -> Callable[[str], bool]:
+    """Takes the lines of restic that say how far it is."""
+
+    def hear(line: str) -> bool:
+        try:
+            told = json.loads(line)
+            if told["message_type"] != "status":
+                return False
+            # What will be is not known before it has looked at all.
+            progress.expect(int(told.get("total_bytes") or 0))
+            progress.at(int(told.get("bytes_done") or 0))
+        except (ValueError, TypeError, KeyError):
+            return False
+        return True
+
+    return hear
 
 
 def _summary(said: str) -> dict[str, Any] | None:

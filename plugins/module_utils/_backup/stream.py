@@ -45,13 +45,22 @@ class EngineError(OpsError):
 class Progress:
     """What has been written so far, told once a second in the folder that is being written.
 
-    :param folder: the folder; expected: bytes of the last set, to tell how much is left, or 0.
+    :param folder: the folder; name: of the file in it.
+    :param expected: bytes of the last set, to tell how much is left, or 0.
+    :param objects: whether objects are counted, and not bytes.
     """
 
-    def __init__(self, folder: str, system: str, expected: int = 0) -> None:
-        self._path, self._system, self._expected = os.path.join(folder, PROGRESS), system, expected
+    def __init__(
+        self, folder: str, system: str, expected: int = 0, name: str = PROGRESS, objects: bool = False
+    ) -> None:
+        self._path, self._system, self._expected = os.path.join(folder, name), system, expected
         self._began, self._told, self._bytes = time.time(), 0.0, 0
+        self._unit = "objects" if objects else "bytes"
         self.item = ""
+
+    def expect(self, total: int) -> None:
+        """So many bytes there will be, as is known by now."""
+        self._expected = total
 
     def add(self, count: int) -> None:
         """So many bytes more; none where only :attr:`item` is another."""
@@ -67,15 +76,16 @@ class Progress:
 
     def done(self) -> None:
         """Take the file away: the set has no such file."""
-        if os.path.exists(self._path):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 
     def _tell(self) -> None:
         told = {
             "system": self._system,
+            "pid": os.getpid(),
             "began": self._began,
             "at": time.time(),
-            "bytes": self._bytes,
+            self._unit: self._bytes,
             "expected": self._expected,
             "item": self.item,
         }

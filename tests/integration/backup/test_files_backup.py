@@ -8,14 +8,21 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import far_places
 import pytest
+import yaml
 from far_places import PASSWORD, place_of
-from scratch import module
+from running import answer_of, wait_for
+from scratch import ROOT, module, start_module
+
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+
+from terminal import terminal
 
 pytestmark = pytest.mark.elsewhere
 
@@ -177,6 +184,84 @@ def test_restored_beside_what_is_there(trees: Trees) -> None:
     found = [path for path in (trees.folder / "some").rglob("*") if path.is_file()]
     assert [path.read_bytes() for path in found] == [b"odd name"]
     assert not list(trees.folder.glob(".writing-*"))
+
+
+def operator(trees: Trees, name: str, **given: Any) -> list[str]:
+    """The command of a playbook with one task."""
+    options = {"path": str(trees.place), **trees.access, **given}
+    plays = [{"hosts": "localhost", "gather_facts": False, "tasks": [{f"nexuscos.ops.{name}": options}]}]
+    book = trees.folder / "book.yml"
+    book.write_text(yaml.safe_dump(plays), encoding="utf-8")
+    python = f"ansible_python_interpreter={sys.executable}"
+    program = str(Path(sys.executable).parent / "ansible-playbook")
+    return [program, "-i", "localhost,", "-c", "local", "-e", python, str(book)]
+
+
+def controller(trees: Trees) -> dict[str, str]:
+    """Its environment."""
+    temporary = ("ANSIBLE_ASYNC_DIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP")
+    named = {name: str(trees.folder / name) for name in temporary}
+    return {**os.environ, **named, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+
+
+def gated(trees: Trees, verb: str) -> str:
+    """A restic that ends a command only when a file is gone."""
+    (trees.folder / "gate").touch()
+    folder = trees.folder / "gated"
+    folder.mkdir()
+    (folder / "restic").write_text(
+        f'#!/bin/sh\nrestic "$@" || exit\ncase " $* " in *" {verb} "*)\n'
+        f"while [ -e {trees.folder}/gate ]; do sleep 0.05; done;; esac\n"
+    )
+    (folder / "restic").chmod(0o755)
+    return str(folder)
+
+
+def test_a_restore_shows_on_a_terminal_how_far_it_is(near: Trees) -> None:
+    near.backup()
+    size = near.manifest()["invariants"]["bytes"]
+    target = str(near.folder / "back")
+    command = operator(near, "files_restore", system="uploads", target=target, bin_dir=gated(near, "restore"))
+    with terminal(command, ROOT, controller(near)) as shown:
+        # All of it is there, and restic has not ended.
+        shown.wait_for("localhost: uploads restore 300.0 kB of about 300.0 kB (100 %)")
+        (now,) = module("backup_sets", {"path": str(near.place), "systems": ["uploads"]})["systems"]
+        assert now["verifying"]["what"] == f"restore to {target}"
+        assert (now["verifying"]["bytes"], now["verifying"]["expected_bytes"]) == (size, size)
+        assert now["verifying"]["item"] == "what restic writes"
+        assert not Path(target).exists(), "it is nothing before it is whole"
+        (near.folder / "gate").unlink()
+        assert shown.wait() == 0, shown.text
+    assert same(near.two, Path(target + str(near.two)))
+    assert PASSWORD not in shown.text
+    assert not list(near.place.glob(".progress-*"))
+
+
+def test_a_backup_tells_what_restic_says_while_it_sends(near: Trees) -> None:
+    (near.one / "large").write_bytes(os.urandom(20_000_000))
+    folder = near.folder / "slow"
+    folder.mkdir()
+    # It has read all of it at once, and would send it for five minutes.
+    (folder / "restic").write_text(
+        '#!/bin/sh\ncase " $* " in *" backup "*) exec restic --limit-upload 64 "$@";; esac\nexec restic "$@"\n'
+    )
+    (folder / "restic").chmod(0o755)
+    given = {"system": "uploads", "path": str(near.place), "paths": [str(near.one)], "bin_dir": str(folder)}
+    process = start_module("files_backup", {**given, **near.access}, near.folder)
+
+    def far() -> dict[str, Any] | None:
+        # At first there is no folder.
+        rows = module("backup_sets", {"path": str(near.place), "systems": ["uploads"]}).get("systems", [])
+        found: dict[str, Any] | None = rows[0]["writing"] if rows else None
+        return found if found and found["bytes"] else None
+
+    now = wait_for(far, "it tells how far it is", process)
+    assert now is not None
+    assert (now["what"], now["item"]) == ("backup", str(near.one))
+    assert 0 < now["bytes"] <= now["expected_bytes"] <= 20_400_000
+    process.terminate()
+    assert "ended by SIGTERM" in answer_of(process)["msg"]
+    assert not list(near.place.glob("2*/*uploads"))
 
 
 def test_a_restore_that_is_refused_or_fails_leaves_nothing(near: Trees) -> None:

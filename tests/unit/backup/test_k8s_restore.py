@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (
     k8s_api,
     k8s_objects,
     k8s_vault,
+    listing,
     lock,
+    stream,
     verify_k8s,
 )
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import OpsError, OptionError
@@ -160,6 +163,28 @@ def test_into_an_empty_cluster_in_order(saved: Played, place: Path) -> None:
         "nexus-b/ConfigMap/settings", "nexus-a/Deployment/web",
     ]  # fmt: skip
     assert saved.objects["/api/v1/namespaces/nexus-a/secrets/login"]["data"] == secret()
+
+
+def test_how_many_objects_are_done_is_told_while_it_goes(
+    saved: Played, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved.objects.clear()
+    monkeypatch.setattr(stream, "_TELL_EVERY", 0.0)
+    seen: list[tuple[Any, ...]] = []
+    apply = k8s_api.Api.apply
+
+    def watched(self: k8s_api.Api, *given: Any, **more: Any) -> Any:
+        far = listing.writing(str(place), "cluster", time.time())
+        assert far is not None
+        seen.append((far["objects"], far["expected_objects"], str(far["item"]).split(" ")[0], far["bytes"]))
+        return apply(self, *given, **more)
+
+    monkeypatch.setattr(k8s_api.Api, "apply", watched)
+    assert restore(saved, place)["counts"]["create"] == 6
+    # Two namespaces can be tried; what is in them only when they are there.
+    assert seen[:2] == [(1, 12, "comparing", None), (2, 12, "comparing", None)]
+    assert seen[2:] == [(6 + number, 12, "applying", None) for number in range(1, 7)]
+    assert not list(place.glob(".progress-*"))
 
 
 def test_kinds_that_the_set_defines_itself_come_after_their_definition(server: Played, place: Path) -> None:

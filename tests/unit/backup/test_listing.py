@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from set_maker import DAY, HOUR, iso, lead, make_set, proof, run_of
 
-from ansible_collections.nexuscos.ops.plugins.module_utils._backup import layout, listing, lock, stream
+from ansible_collections.nexuscos.ops.plugins.module_utils._backup import at_work, layout, listing, lock, stream
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import OptionError
 
 
@@ -163,12 +163,49 @@ def test_who_is_verifying(tmp_path: Path) -> None:
         assert "redis: verification by" in listing.table(listing.look(str(tmp_path)))[-1]
 
 
+def test_how_far_a_restore_is_stands_beside_its_lock(tmp_path: Path) -> None:
+    place, held = str(tmp_path), "uploads" + lock.VERIFYING
+    make_set(tmp_path, "uploads", time.time() - HOUR)
+    with lock.held(place, held, "restore to /srv/back"), at_work.told(place, held, 4000) as progress:
+        progress.item = "what restic writes"
+        progress.at(1000)
+        found = rows(tmp_path)[0]["uploads"]["verifying"]
+        assert (found["what"], found["bytes"], found["expected_bytes"]) == ("restore to /srv/back", 1000, 4000)
+        line = listing.table(listing.look(place))[-1]
+        assert "uploads: restore to /srv/back by" in line
+        assert "1.0 kB of about 4.0 kB" in line
+        assert "at what restic writes" in line
+    assert rows(tmp_path)[0]["uploads"]["verifying"] is None
+    assert not list(tmp_path.glob(".progress-*"))
+
+
+def test_objects_are_counted_and_not_measured(tmp_path: Path) -> None:
+    place, now = str(tmp_path), time.time()
+    with lock.held(place, "cluster", "restore into api:6443"):
+        told = {"pid": os.getpid(), "began": now - 10, "at": now, "objects": 15, "expected": 45, "item": "a/Secret/b"}
+        Path(at_work.path(place, "cluster")).write_text(json.dumps(told), encoding="utf-8")
+        found = listing.writing(place, "cluster", now)
+        assert found is not None
+        assert (found["objects"], found["bytes"], found["rate"], found["ends"]) == (15, None, 1.5, iso(now + 20))
+        assert "15 of 45 objects, 1.5/s, at a/Secret/b, done about" in listing.table(listing.look(place))[-1]
+
+
+def test_what_a_killed_restore_has_left_is_not_told_of_the_next(tmp_path: Path) -> None:
+    place, now = str(tmp_path), time.time()
+    with lock.held(place, "cluster", "restore into api:6443"):
+        told = {"pid": os.getpid() + 1, "began": now - 10, "at": now, "objects": 15, "expected": 45, "item": ""}
+        Path(at_work.path(place, "cluster")).write_text(json.dumps(told), encoding="utf-8")
+        found = listing.writing(place, "cluster", now)
+        assert found is not None
+        assert (found["objects"], found["rate"]) == (None, None)
+
+
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=40),
         st.dictionaries(
-            st.sampled_from(["began", "at", "bytes", "expected", "item"]),
+            st.sampled_from(["began", "at", "bytes", "objects", "expected", "item"]),
             st.one_of(st.none(), st.floats(), st.integers(), st.text(max_size=3)),
         ).map(lambda told: json.dumps(told).encode()),
     )
@@ -177,6 +214,7 @@ def test_garbage_as_progress_never_raises(tmp_path: Path, data: bytes) -> None:
     half = tmp_path / run_of(time.time()) / ".writing-redis"
     half.mkdir(parents=True, exist_ok=True)
     (half / stream.PROGRESS).write_bytes(data)
+    Path(at_work.path(str(tmp_path), "redis")).write_bytes(data)
     with lock.held(str(tmp_path), "redis", "backup"):
         listing.table(listing.look(str(tmp_path)))
 

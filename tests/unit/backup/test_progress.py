@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
+from ansible_collections.nexuscos.ops.plugins.action import backup_offsite, files_restore, k8s_restore
 from ansible_collections.nexuscos.ops.plugins.module_utils._backup import progress
 from ansible_collections.nexuscos.ops.plugins.plugin_utils import long_work
 
@@ -56,6 +57,48 @@ def test_a_verification_and_a_restore_end_as_they_did_the_last_time() -> None:
     assert texts({"verified_in": "x", "proven": 3}, progress.RESTORE) == "nexusdb restore 83 s"
 
 
+RESTORING = {
+    "what": "restore to /srv/back", "bytes": 120_400_000, "expected_bytes": 411_900_000, "rate": 9_800_000,
+    "item": "what restic writes", "ends": "2026-11-29T06:38:22Z", "stalled_s": None, "objects": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lock", ["writing", "verifying"])
+def test_a_restore_that_tells_its_bytes_is_shown_as_a_backup_is(lock: str) -> None:
+    assert texts({lock: RESTORING, "proven": {"restore_seconds": 100.0}}, progress.RESTORE) == (
+        "nexusdb restore 120.4 MB of about 411.9 MB (29 %), 9.8 MB/s, at what restic writes, done about 06:38:22Z"
+    )
+    # Of a set that is packed nobody knows how much there will be: the last time tells when it will be.
+    packed = {**RESTORING, "expected_bytes": None, "ends": None}
+    assert texts({lock: packed, "proven": {"restore_seconds": 100.0}}, progress.RESTORE) == (
+        "nexusdb restore 83 s of about 100 s, done about 00:00:17Z, 120.4 MB, 9.8 MB/s, at what restic writes"
+    )
+    assert texts({lock: packed}, progress.RESTORE).startswith("nexusdb restore 83 s, 120.4 MB, 9.8 MB/s")
+    # What another one does says nothing about this one.
+    assert texts({lock: {**RESTORING, "what": "verification"}}, progress.RESTORE) == "nexusdb restore 83 s"
+    assert texts({lock: RESTORING}, progress.VERIFICATION) == "nexusdb verification 83 s"
+
+
+def test_a_restore_of_objects_counts_them() -> None:
+    told = {
+        "what": "restore into api:6443", "bytes": None, "objects": 15, "expected_objects": 45, "rate": 1.5,
+        "item": "applying a/ConfigMap/b", "ends": "2026-11-29T06:38:22Z",
+    }  # fmt: skip
+    assert texts({"writing": told}, progress.RESTORE) == (
+        "nexusdb restore 15 of 45 objects (33 %), 1.5/s, at applying a/ConfigMap/b, done about 06:38:22Z"
+    )
+
+
+def test_sets_that_are_copied_are_told_one_after_the_other() -> None:
+    now = {**RESTORING, "what": "copy to another place", "item": None}
+    systems = [{"name": "redis", "verifying": None}, {"name": "nexusdb", "verifying": now}]
+    assert progress.texts({"systems": systems}, {"backup_offsite": 83}, progress.COPY) == [
+        "nexusdb copy 120.4 MB of about 411.9 MB (29 %), 9.8 MB/s, done about 06:38:22Z"
+    ]
+    assert progress.texts({"systems": systems[:1]}, {"backup_offsite": 83}, progress.COPY) == ["copy 83 s"]
+    assert progress.texts({}, {"backup_offsite": 83}, progress.COPY) == ["copy 83 s"]
+
+
 class Screen:
     """What ansible's display would have got."""
 
@@ -96,11 +139,8 @@ class Task:
         self.check_mode, self.async_val = False, 0
 
 
-class Played(long_work.LongWork):
+class Host(long_work.LongWork):
     """A host that answers what it is told to."""
-
-    MODULE = "backup_verify"
-    WHAT = progress.VERIFICATION
 
     def __init__(self, answers: list[Any], listed: Any = None) -> None:
         self._task = Task()
@@ -128,6 +168,25 @@ class Played(long_work.LongWork):
         return {"ansible_job_id": "j1", "results_file": "/async/j1", "started": 1, "finished": 0}
 
 
+class Played(Host):
+    """A verification on it."""
+
+    MODULE = "backup_verify"
+    WHAT = progress.VERIFICATION
+
+
+class PlayedRestore(Host, files_restore.ActionModule):
+    """A restore of file trees on it."""
+
+
+class PlayedObjects(Host, k8s_restore.ActionModule):
+    """A restore of objects on it."""
+
+
+class PlayedCopy(Host, backup_offsite.ActionModule):
+    """A copy to another place on it."""
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_work.ActionBase, "run", lambda *_given: {})
@@ -145,6 +204,27 @@ def test_the_module_works_in_the_background_and_its_answer_is_the_tasks(quick: N
     assert "nexusdb verification 0 s of about 4 min 12 s" in played.screen.said[0]
     assert played.screen.said[-1] == "\r\x1b[K"
     assert played._task.async_val == 0
+
+
+@pytest.mark.parametrize("played", [PlayedRestore, PlayedObjects])
+def test_restores_of_trees_and_objects_are_waited_for_and_shown(quick: None, played: type[Host]) -> None:
+    host = played([RUNNING, DONE], {"systems": [{"name": "nexusdb", "verifying": RESTORING}]})
+    assert host.run()["msg"] == "proven"
+    assert f"nexuscos.ops.{host.MODULE}" in host.asked
+    assert "nexusdb restore 120.4 MB of about 411.9 MB (29 %)" in host.screen.said[0]
+
+
+def test_a_copy_is_shown_by_the_set_that_it_is_at_and_noted_of_no_system(
+    quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[str] = []
+    monkeypatch.setattr(long_work.journal, "note", lambda path, *_more, **_done: noted.append(path))
+    now = {**RESTORING, "what": "copy to another place"}
+    host = PlayedCopy([RUNNING, DONE], {"systems": [{"name": "redis", "verifying": now}]})
+    host._task.args = {"systems": ["nexusdb", "redis"], "repository": "/far"}
+    host.run(None, {"nexuscos_run": {"run": {"journal": "/j"}}})
+    assert "redis copy 120.4 MB of about 411.9 MB (29 %)" in host.screen.said[0]
+    assert set(noted) == {""}
 
 
 @pytest.mark.parametrize("listed", [AnsibleError("no"), {"failed": True}, {"systems": 5}, {"systems": [{"name": []}]}])

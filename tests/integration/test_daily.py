@@ -165,6 +165,17 @@ def test_timers_are_installed_checked_first_and_taken_away(scheduled: str) -> No
         assert "nexuscos-ops-%s.timer" % name in listed
     units = "/etc/systemd/system/nexuscos-ops-*.timer"
     assert on_host("sudo systemd-analyze verify %s 2>&1 | grep -v 'ansible-playbook is not executable'" % units) == ""
+    # Every six hours, as systemd itself reads it.
+    told = on_host("systemctl show --property=TimersCalendar --value nexuscos-ops-backup.timer")
+    calendar = re.search(r"OnCalendar=([^;]+?) ;", told)
+    assert calendar, told
+    hours = on_host("systemd-analyze calendar --iterations=4 '%s' | grep -oE '[0-9]{2}:00:00 UTC'" % calendar.group(1))
+    assert sorted({line[:2] for line in hours.splitlines()}) == ["00", "06", "12", "18"]
+    # What the timer starts is the playbook, from the folder of its reports.
+    assert schedule(**want, nexuscos_schedule_command="/usr/bin/echo")[0]
+    on_host("sudo systemctl start nexuscos-ops-backup.service")
+    journal = on_host("sudo journalctl --no-pager --output=cat --unit=nexuscos-ops-backup.service")
+    assert "-i /srv/ops/platform nexuscos.ops.backup\n" in journal
     # One that is not wanted any more goes.
     one = {**want, "nexuscos_schedule_timers": {"daily_morning": "*-*-* 07:00:00"}}
     assert schedule(**one)[0]
@@ -183,6 +194,11 @@ def test_the_cluster_takes_the_cronjobs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     documents = list(yaml.safe_load_all(manifest.read_text(encoding="utf-8")))
     assert [one["kind"] for one in documents] == ["Namespace", "PersistentVolumeClaim", *["CronJob"] * 5]
+    jobs = {one["metadata"]["name"]: one["spec"] for one in documents if one["kind"] == "CronJob"}
+    assert jobs["nexuscos-ops-backup"]["schedule"] == "0 */6 * * *"
+    assert jobs["nexuscos-ops-weekly-restore-test"]["schedule"] == "0 3 * * 0"
+    (container,) = jobs["nexuscos-ops-backup"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == ["ansible-playbook", "-i", "/inventory", "nexuscos.ops.backup"]
     # The namespace is one that is there: a server-side dry run makes none.
     text = manifest.read_text(encoding="utf-8").replace("namespace: nexuscos-ops", "namespace: default")
     script = 'eval "$(make -s lab-env)" && kubectl --context us-east-1 apply --dry-run=server -f -'

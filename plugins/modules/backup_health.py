@@ -23,7 +23,12 @@ description:
     be of, and the proofs that M(nexuscos.ops.backup_verify) has filed are judged by level and age.
   - Knows C(<date>/…) with C(SHA256SUMS), and any other layout whose file names tell the date, or whose files tell it by
     their modification time, by patterns.
-  - What is half finished by its name (C(.tmp), C(.part), C(.partial), C(.writing), C(.incomplete)) is no backup.
+  - What is half finished by its name (C(.tmp), C(.part), C(.partial), C(.filepart), C(.writing), C(.incomplete), and
+    C(.name.Ab12Cd) as rsync writes) is no backup.
+  - Damage that leaves the end of a file in its place is looked for as well, such as zeros, messages of programs and
+    second dumps in plain SQL, bytes behind the end of a dump or of an archive, and a page of an error under the name of
+    a packed file. A dump that makes tables and holds rows of none (C(pg_dump --schema-only)) is no backup; where one is
+    kept on purpose, V(checksum) as its C(verify) sums it alone.
   - A set of pgBackRest leads on as far as WAL is archived. C(backup.archive_age) asks the repository of the newest set,
     by C(pgbackrest) on this host and as the account that made the set, and the server where it is on the same host. An
     idle server archives nothing, and only it can say that it is; where it is not asked, the title says so, and its line

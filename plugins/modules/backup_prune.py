@@ -19,7 +19,8 @@ description:
     Whatever the rules say, these stay: the newest set; the newest set that is proven to O(level), to any higher one,
     and every set that is younger than that; the set that C(latest) leads to; sets from the future; sets whose manifest
     cannot be read; and all sets of a system that somebody backs up, restores or verifies at this moment.
-  - A set whose newest verification failed takes no place of another one in the rules.
+  - A set whose newest verification failed takes no place of another one in the rules, and one of which a file is gone
+    or has another size than its manifest says is no proof any more, whatever was proven of it.
   - A set goes by a rename first, so that a removal that is broken off leaves no half set under a good name. What runs
     that were killed have left goes as well.
 options:

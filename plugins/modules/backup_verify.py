@@ -18,8 +18,12 @@ description:
   - Level 0, it exists, is not from the future, and its files are not empty. Its size against those before it is told in
     a warning, and refutes nothing.
   - Level 1, every file has the SHA-256 of the manifest; what is missing, changed, or was added is named.
-  - Level 2, every file is read to its last byte by its own engine. A dump also has to be of the database and of the
-    time that the manifest says.
+  - Level 2, every file is read to its last byte by its own engine. A dump also has to be of the database, of
+    the time and of the version of the server that the manifest says, and to hold rows of every table that had some; a
+    snapshot of Redis has as many keys as were counted.
+  - Plain SQL is whole at level 2 where its last line is there, no rows break off, and no zeros, messages of programs or
+    second dump stand in it. One whose line ends were changed on the way, or that holds tables and no rows, is refuted,
+    although M(nexuscos.ops.postgres_restore) would restore it, with a warning.
   - Level 3, it is restored into a scratch instance. The first error of the restore refutes it.
   - Level 4, what is restored there is what was saved. Rows of every table, sequences, numbers of objects and the
     queries of the manifest are compared; no index is invalid, every constraint holds, no sequence is behind its column.
@@ -47,7 +51,9 @@ options:
     type: str
     required: true
   set:
-    description: Its stamp, such as V(2026-11-29T060000Z). Left out, the newest set of O(system).
+    description:
+      - Its stamp, such as V(2026-11-29T060000Z). Left out, the newest set of O(system).
+      - A warning then tells of a younger folder of the system that has no manifest, and so is no set.
     type: str
     default: ''
   level:

@@ -80,6 +80,42 @@ def documents(stream: BinaryIO | IO[bytes], check: bool = True) -> Iterator[byte
         raise Damaged(f"it breaks off or is damaged after {place} unpacked bytes: {error}") from None
 
 
+ARCHIVE = b"\x6d\xe2\x99\x81"
+_BREAK = b"\xff\xff\xff\xff"
+
+
+def archive(stream: BinaryIO | IO[bytes], tick: Callable[[], None] | None = None) -> int:
+    """Pass over the archive that ``mongodump --archive`` writes, by the lengths in it; the number of its documents.
+
+    :param tick: called now and then, to raise what ends it.
+    :raises Damaged: it breaks off, or bytes in it were changed.
+    """
+    if stream.read(4) != ARCHIVE:
+        raise Damaged("it is no archive of mongodump")
+    place, found, ended = 4, 0, False
+    try:
+        while head := stream.read(4):
+            place += len(head)
+            ended = head == _BREAK
+            if ended:
+                continue
+            size = _unpack(head) if len(head) == 4 else 0
+            if not LEAST <= size <= MOST:
+                raise Damaged(f"no document stands at byte {place - len(head)}")
+            data = stream.read(size - 4)
+            if len(data) < size - 4 or data[-1]:
+                raise Damaged(f"it breaks off or is damaged in the document at byte {place - 4}")
+            place += len(data)
+            found += 1
+            if tick is not None and not found % 1024:
+                tick()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise Damaged(f"it breaks off or is damaged after {place} unpacked bytes: {error}") from None
+    if not ended:
+        raise Damaged("it breaks off: the mark of its end is missing")
+    return found
+
+
 def count(data: bytes) -> int:
     """The number of documents that stand one after the other, by their lengths alone.
 

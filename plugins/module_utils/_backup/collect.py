@@ -10,10 +10,10 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import described, layout, lock, manifest, options, pgbackrest_archive, readers, sets
+from . import described, layout, lock, manifest, options, pgbackrest_archive, plain_file, readers, sets
 
 _TREND = 8
 _PIECE = 1 << 20
@@ -48,7 +48,7 @@ def collect(given: Mapping[str, Any]) -> dict[str, Any]:
         found = seen["systems"][system["name"]]
         if found["sets"]:
             _prove(found, system, place, deadline, bool(given["tools"]))
-    seen["latest"] = _latest(place)
+    seen["latest"] = _latest(place, [system["name"] for system in wanted if system["own"]])
     seen["leftovers"] = _leftovers(
         place, {system["name"]: seen["systems"][system["name"]]["busy"] for system in wanted}
     )
@@ -206,7 +206,7 @@ def _of_file(
 def _sum(path: str, deadline: float) -> tuple[str | None, str | None]:
     digest = hashlib.sha256()
     try:
-        with open(path, "rb") as stream:
+        with plain_file.opened(path) as stream:
             while True:
                 piece = stream.read(_PIECE)
                 if not piece:
@@ -218,15 +218,37 @@ def _sum(path: str, deadline: float) -> tuple[str | None, str | None]:
         return None, "it cannot be read: %s" % (error.strerror or error)
 
 
-def _latest(place: str) -> dict[str, Any] | None:
-    """Where `latest` leads: a link, or a folder with a link for each system. None where there is none."""
+def _latest(place: str, own: Sequence[str]) -> dict[str, Any] | None:
+    """Where `latest` leads: a link, or a folder with a link for each system. None where there is none.
+
+    :param own: systems of our layout, whose links lead to their own sets and to nothing else.
+    """
     link = os.path.join(place, layout.LATEST)
     if not os.path.lexists(link):
         return None
     if os.path.isdir(link) and not os.path.islink(link):
         names = sorted(name for name in os.listdir(link) if not name.startswith("."))
-        return {"links": {name: _link(os.path.join(link, name)) for name in names}}
-    return _link(link)
+        links = {name: _link(os.path.join(link, name)) for name in names}
+        for name in set(links) & set(own):
+            links[name]["trouble"] = _misled(place, name, links[name])
+        return {"links": links}
+    return {**_link(link), "trouble": _outside(place, link)}
+
+
+def _misled(place: str, name: str, link: Mapping[str, Any]) -> str | None:
+    """Why the link of a system leads to none of its sets; None where it leads to one."""
+    if link["link"] is None:
+        return "it is no link, so that nothing moves it"
+    return None if layout.latest(place, name) else "it leads to %s, which is no set of %s here" % (link["link"], name)
+
+
+def _outside(place: str, link: str) -> str | None:
+    if not os.path.islink(link):
+        return "it is a file"
+    inside = os.path.join(os.path.realpath(place), "")
+    if os.path.realpath(link).startswith(inside):
+        return None
+    return "it leads out of the folder, to %s" % os.readlink(link)
 
 
 def _link(link: str) -> dict[str, Any]:

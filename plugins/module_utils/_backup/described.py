@@ -14,11 +14,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import manifest, pgdump, readers, sets
+from .._core.errors import OpsError
+from . import manifest, pgdump, plain_file, rdb, rdb_keys, readers, sets
 from .manifest import Manifest, ManifestError
 
 _MOST_NAMES = 20
 _MOST = 64 << 20
+# Walking over all keys takes a second for some 30 MB.
+_WALKED_MOST = 256 << 20
 # Dumps of these tell when they were made, so that no two of them are the same, whatever is in the database.
 _NEVER_THE_SAME = ("pg_custom", "pg_directory", "rdb")
 
@@ -33,7 +36,7 @@ def folder_of(path: str, own: bool) -> str | None:
         return folder
     name = os.path.join(folder, manifest.NAME)
     try:
-        with open(name, "rb") as stream:
+        with plain_file.opened(name) as stream:
             told = json.loads(stream.read(_MOST))
     except (OSError, ValueError, RecursionError):
         return None
@@ -57,6 +60,8 @@ def look(folder: str, earlier: Sequence[str] = ()) -> dict[str, Any]:
         "source": {},
         "source_before": {},
         "database_inside": None,
+        "without_rows": [],
+        "links": [],
         "restore_seconds": None,
     }
     try:
@@ -66,7 +71,7 @@ def look(folder: str, earlier: Sequence[str] = ()) -> dict[str, Any]:
         return found
     found.update(engine=told.engine, format=told.format, encryption=told.encryption, source=told.source)
     found.update(_differences(folder, told))
-    found["database_inside"] = _database_inside(folder, told)
+    found["database_inside"], found["without_rows"] = _inside(folder, told)
     for before in earlier:
         try:
             found["source_before"] = manifest.read(before).source
@@ -135,13 +140,20 @@ def read(folder: str, found: Mapping[str, Any], deadline: float, tools: bool) ->
     # What nobody can look into is read as bytes.
     kind = str(found["format"]) if found["encryption"] == "none" else "any"
     answers = []
-    for path in _entries(folder):
+    told = manifest.read(folder)
+    for path in _entries(folder, told):
+        lost = plain_file.trouble(path)
+        if lost:
+            return {"status": "bad", "how": kind, "why": "%s: %s" % (os.path.basename(path), lost), "made": None}
         # Beside a dump there are other files, such as roles as text; what no reader knows is read as bytes.
         own = readers.format_of(path)
         answers.append(readers.read(path, own if kind != "any" and own in readers.FORMATS else "any", deadline, tools))
         if answers[-1]["status"] != "ok":
             why = "%s: %s" % (os.path.basename(path), answers[-1]["why"])
             return {**answers[-1], "why": why}
+        other = _other_keys(path, told, deadline) if own == "rdb" and kind != "any" else None
+        if other:
+            return {**answers[-1], "status": "bad", "why": "%s: %s" % (os.path.basename(path), other)}
     if not answers:
         return {"status": "bad", "how": kind, "why": "there is no file in it", "made": None}
     made = next((one["made"] for one in answers if one["made"]), None)
@@ -171,6 +183,12 @@ def same_as(folder: str, earlier: Sequence[str]) -> str | None:
     return None
 
 
+def changed(folder: str, told: Manifest) -> str | None:
+    """The first file of a set that is gone, or of another size; by a look, not by reading."""
+    found = _differences(folder, told)
+    return next(iter([*found["missing"], *(one["path"] for one in found["sizes"])]), None)
+
+
 def _kind(folder: str, text: str) -> str:
     if not os.path.lexists(os.path.join(folder, manifest.NAME)):
         return "missing"
@@ -188,6 +206,7 @@ def _differences(folder: str, told: Manifest) -> dict[str, list[Any]]:
             there[os.path.relpath(path, folder)] = path
     missing = sorted(set(wanted) - set(there))
     extra = sorted(name for name in set(there) - set(wanted) if name != manifest.NAME and not sets.is_half(name))
+    links = sorted(name for name in set(wanted) & set(there) if os.path.islink(there[name]))
     sizes = []
     for name in sorted(set(wanted) & set(there)):
         try:
@@ -197,24 +216,48 @@ def _differences(folder: str, told: Manifest) -> dict[str, list[Any]]:
             continue
         if size != wanted[name]:
             sizes.append({"path": name, "written": wanted[name], "now": size})
-    return {"missing": missing[:_MOST_NAMES], "extra": extra[:_MOST_NAMES], "sizes": sizes[:_MOST_NAMES]}
+    return {
+        "missing": missing[:_MOST_NAMES],
+        "extra": extra[:_MOST_NAMES],
+        "sizes": sizes[:_MOST_NAMES],
+        "links": links[:_MOST_NAMES],
+    }
 
 
-def _database_inside(folder: str, told: Manifest) -> str | None:
-    """The database that a dump of pg_dump itself says it is of."""
+def _inside(folder: str, told: Manifest) -> tuple[str | None, list[str]]:
+    """The database that a dump of pg_dump itself says it is of, and tables of which it has no rows and should."""
     for name in (one.path for one in told.files):
         if not name.endswith((".dump", "toc.dat")):
             continue
         try:
-            with open(os.path.join(folder, name), "rb") as stream:
-                return pgdump.header(stream).database or None
+            with plain_file.opened(os.path.join(folder, name)) as stream:
+                found = pgdump.header(stream)
         except (OSError, pgdump.Damaged):
             continue
-    return None
+        return found.database or None, found.without_rows(told.invariants.get("tables") or {})[:_MOST_NAMES]
+    return None, []
 
 
-def _entries(folder: str) -> list[str]:
-    """Files of a set, and folders that are one dump. An empty file may be one of several, as of an empty collection."""
-    names = sorted(name for name in os.listdir(folder) if name != manifest.NAME and not sets.is_half(name))
+def _other_keys(path: str, told: Manifest, deadline: float) -> str | None:
+    """Whether a snapshot of Redis holds other keys than were counted when it was made: it is of another server then."""
+    wanted = told.invariants.get("databases")
+    if not isinstance(wanted, Mapping) or os.path.getsize(path) > _WALKED_MOST:
+        return None
+    try:
+        with plain_file.opened(path, 1 << 20) as opened:
+            return rdb_keys.differs(rdb_keys.count(opened, deadline), wanted)
+    except rdb.Damaged as error:
+        return str(error)
+    except OpsError:
+        return None  # a later version than is known here, or no time: what has read it before has had its word
+
+
+def _entries(folder: str, told: Manifest) -> list[str]:
+    """Files of a set, and folders that are one dump. An empty file may be one of several, as of an empty collection.
+
+    What lies there beside them is a finding of its own, and makes nothing of the set unreadable; so is what is gone.
+    """
+    names = sorted({os.path.normpath(one.path).split(os.sep)[0] for one in told.files})
     paths = [os.path.join(folder, name) for name in names]
-    return [path for path in paths if os.path.isdir(path) or os.path.getsize(path)] or paths
+    paths = [path for path in paths if os.path.lexists(path)]
+    return [path for path in paths if os.path.isdir(path) or sets.size_of(path)] or paths

@@ -232,10 +232,18 @@ def _differences(name: str, told: Mapping[str, Any]) -> Iterator[tuple[str, str,
     elif before and database and before != database:
         title = "the newest backup of %s is of another database than the one before it: %s, not %s"
         yield "critical", title % (name, database, before), {"manifest": database, "before": before}
+    without = [str(one) for one in _list(told.get("without_rows"))]
+    if without:
+        title = "the newest backup of %s holds no rows of %s, which had some when it was made"
+        yield "critical", title % (name, _names(without)), {"without_rows": without}
     missing = [str(one) for one in _list(told.get("missing"))]
     if missing:
         title = "files of the newest set of %s are missing: %s" % (name, _names(missing))
         yield "critical", title, {"missing": missing}
+    links = [str(one) for one in _list(told.get("links"))]
+    if links:
+        title = "files of the newest set of %s are links to what lies elsewhere: %s"
+        yield "critical", title % (name, _names(links)), {"links": links}
     sizes = [_mapping(one) for one in _list(told.get("sizes"))]
     if sizes:
         title = "files of the newest set of %s have another size than was written: %s"
@@ -330,6 +338,8 @@ def _looked_level(system: Mapping[str, Any]) -> int:
     summed = proof.get("told") and proof.get("sum")
     other = bool(summed) and proof["told"] != proof["sum"]
     if other or read == "bad" or _list(proof.get("changed")) or told.get("missing") or told.get("sizes"):
+        return -1
+    if told.get("without_rows"):
         return -1
     if told.get("error") or not proof:
         return 0
@@ -428,6 +438,15 @@ def _one_link(judge: Judge, name: str, link: Mapping[str, Any] | None, newest: f
             "backup.latest",
             obj,
             "the link %s leads nowhere: %s" % (name, link.get("link")),
+            status="critical",
+            evidence=evidence,
+            count=False,
+        )
+    elif link.get("trouble"):
+        judge.report(
+            "backup.latest",
+            obj,
+            "the link %s is wrong: %s" % (name, link["trouble"]),
             status="critical",
             evidence=evidence,
             count=False,

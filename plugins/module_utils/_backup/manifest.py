@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._core.errors import OpsError
-from . import layout
+from . import layout, manifest_shape, plain_file
 
-NAME = "manifest.json"
+NAME = manifest_shape.NAME
 VERSION = 1
 LEVELS = ("exists", "checksums", "read", "restored", "invariants", "application")
 _MOST = 64 << 20
@@ -161,8 +161,12 @@ def read(folder: str) -> Manifest:
     """
     path = os.path.join(folder, NAME)
     try:
-        with open(path, "rb") as stream:
-            data = json.loads(stream.read(_MOST))
+        with plain_file.opened(path) as stream:
+            data = json.loads(
+                stream.read(_MOST),
+                object_pairs_hook=manifest_shape.no_double,
+                parse_constant=manifest_shape.no_constant,
+            )
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -178,8 +182,9 @@ def parse(data: Any, path: str) -> Manifest:
         raise ManifestError(f"{path}: version {data.get('version')!r} is not the one that is known here, {VERSION}")
     names = {one.name for one in dataclasses.fields(Manifest)}
     try:
+        manifest_shape.check(data)
         given = {name: value for name, value in data.items() if name in names}
-        given["files"] = [File(str(one["path"]), int(one["bytes"]), str(one["sha256"])) for one in data["files"]]
+        given["files"] = [File(*manifest_shape.file_of(one)) for one in data["files"]]
         known = {one.name for one in dataclasses.fields(Proof)}
         given["proofs"] = [_proof({key: one[key] for key in one if key in known}) for one in data.get("proofs", [])]
         given["copies"] = [_copy(one) for one in data.get("copies", [])]
@@ -192,6 +197,9 @@ def parse(data: Any, path: str) -> Manifest:
         for one in manifest.files:
             if os.path.isabs(one.path) or ".." in one.path.split("/"):
                 raise ManifestError(f"{path}: {one.path!r} leads out of the set")
+        paths = [os.path.normpath(one.path) for one in manifest.files]
+        if len(set(paths)) < len(paths):
+            raise ValueError(f"files: {next(one for one in paths if paths.count(one) > 1)!r} stands there twice")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ManifestError(f"{path} does not say what a manifest says: {error!r}") from error
     folder = os.path.dirname(os.path.abspath(path))
@@ -237,6 +245,8 @@ def _proof(given: dict[str, Any]) -> Proof:
     for key in ("seconds", "restore_seconds"):
         if given.get(key) is not None:
             given[key] = float(given[key])
+    given["why"] = None if given.get("why") is None else str(given["why"])
+    given["details"] = dict(given.get("details") or {})
     return Proof(**{**given, "at": str(given["at"]), "good": given["good"] is True})
 
 

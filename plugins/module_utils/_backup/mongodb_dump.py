@@ -582,6 +582,14 @@ def name_of(path: str) -> str:
     return name[len(BUCKETS) :] if name.startswith(BUCKETS) else name
 
 
+def _beside(path: str, paths: Sequence[str]) -> bool:
+    """Whether options and indexes of a file of documents are among the files of a set."""
+    where, name = os.path.split(path)
+    name = name[len(BUCKETS) :] if name.startswith(BUCKETS) else name
+    stem = os.path.join(where, re.sub(r"\.bson(\.gz)?$", "", name))
+    return any(f"{stem}.metadata.json{ending}" in paths for ending in ("", ".gz"))
+
+
 def _full_of(folder: str, path: str) -> str:
     """The namespace of a file of documents; a name that was too long for a file stands in what lies beside it."""
     database = os.path.basename(os.path.dirname(path))
@@ -613,11 +621,15 @@ def read_metadata(path: str) -> dict[str, Any]:
         if error.errno is not None:
             raise OpsError(f"{path}: {error.strerror}") from error
         raise Damaged(f"{path}: it is packed and damaged: {error}") from error
-    except (EOFError, ValueError, zlib.error) as error:
+    except (EOFError, ValueError, RecursionError, zlib.error) as error:
         raise Damaged(f"{path}: it is no JSON, or is packed and damaged: {error}") from error
-    if not isinstance(told, dict) or not isinstance(told.get("indexes", []), list):
+    if not isinstance(told, dict) or not _is_list_of_mappings(told.get("indexes", [])):
         raise Damaged(f"{path}: it does not tell options and indexes")
     return told
+
+
+def _is_list_of_mappings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
 def count_files(folder: str, paths: Iterable[str], deadline: float) -> dict[str, int]:
@@ -658,6 +670,16 @@ def verify(folder: str, paths: Sequence[str], invariants: Mapping[str, Any], dea
         if is_metadata(path):
             read_metadata(os.path.join(folder, path))
     wanted = invariants.get("collections", {})
+    alone = next(
+        (
+            path
+            for path in paths
+            if is_documents(path) and _full_of(folder, path) in wanted and not _beside(path, paths)
+        ),
+        None,
+    )
+    if alone:
+        raise Damaged(f"{alone}: what tells its options and indexes is not beside it")
     for full, number in wanted.items():
         # mongodump writes no file for a collection that is empty in some versions.
         if counts.get(full, 0) != number:

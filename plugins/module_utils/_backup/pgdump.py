@@ -14,9 +14,11 @@ import datetime
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from . import plain_file, sql_text
 
 # The table of contents of a directory says that it is of a tar, in all versions.
 _CUSTOM, _DIRECTORY = 1, 3
@@ -43,6 +45,8 @@ class Dump:
         by the clock and zone of the machine that made it.
     :ivar entries: of the table of contents; data: how many of them have data; unpacked: whether all blocks were.
     :ivar server: version of the server that it was made from.
+    :ivar tables: schema and name of those that it makes, and that hold rows themselves; with_data: that have a part
+        with their rows, be it empty.
     """
 
     version: str
@@ -55,6 +59,19 @@ class Dump:
     files: dict[int, str] = field(default_factory=dict)
     compression: str = "gzip"
     server: str = ""
+    tables: set[tuple[str, str]] = field(default_factory=set)
+    with_data: set[tuple[str, str]] = field(default_factory=set)
+
+    def only_structure(self) -> str | None:
+        """Whether it makes tables and fills none, which is no backup of what was in them."""
+        return sql_text.STRUCTURE % len(self.tables) if self.tables and not self.with_data else None
+
+    def without_rows(self, wanted: Mapping[str, int]) -> list[str]:
+        """Tables that had rows when the set was made, and of which it has none.
+
+        :param wanted: rows by name of the table, as a manifest has them.
+        """
+        return sorted(name for name, rows in wanted.items() if rows and sql_text.names(name) not in self.with_data)
 
 
 class _Reader:
@@ -83,7 +100,10 @@ class _Reader:
             return None
         if length > _MOST:
             raise Damaged("its table of contents holds nonsense")
-        return self.take(length).decode("utf-8", "replace")
+        found = self.take(length)
+        if b"\0" in found:
+            raise Damaged("zeros stand in its table of contents: a part of it was never written")
+        return found.decode("utf-8", "replace")
 
 
 def header(stream: BinaryIO) -> Dump:
@@ -122,17 +142,24 @@ def header(stream: BinaryIO) -> Dump:
 def _entry_of(reader: _Reader, version: tuple[int, int, int], kind: int, dump: Dump) -> None:
     number = reader.int()
     has_data = reader.int() != 0
-    for _text in range(4):  # table oid, oid, tag, description
+    for _text in range(2):  # table oid, oid
         reader.text()
+    tag, kind_of = reader.text() or "", reader.text()
     reader.int()  # section
-    for _text in range(3):  # definition, drop statement, copy statement
+    definition = reader.text() or ""
+    for _text in range(2):  # drop statement, copy statement
         reader.text()
-    reader.text()  # schema
+    schema = reader.text() or ""
     reader.text()  # tablespace
     if version >= (1, 14, 0):
         reader.text()  # access method
     if version >= (1, 16, 0):
         reader.int()  # kind of relation
+    # Rows of an unlogged table are left out where a standby is dumped.
+    if kind_of == "TABLE" and definition.startswith("CREATE TABLE ") and "\nPARTITION BY " not in definition:
+        dump.tables.add((schema, tag))
+    elif kind_of == "TABLE DATA":
+        dump.with_data.add((schema, tag))
     reader.text()  # owner
     reader.text()  # with oids
     while reader.text() is not None:  # dependencies
@@ -152,24 +179,32 @@ def _when(parts: list[int]) -> str | None:
     second, minute, hour, day, month, year, _dst = parts
     try:
         local = datetime.datetime(year + 1900, month + 1, day, hour, minute, min(second, 59))  # noqa: DTZ001
-    except (ValueError, OverflowError):
+        # The dump says the local time of the machine that made it and not its zone: taken as that of this machine.
+        return local.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
         return None
-    # The dump says the local time of the machine that made it and not its zone: taken as that of this machine.
-    return local.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def walk(stream: BinaryIO) -> Dump:
+def walk(stream: BinaryIO, unpack: bool = True) -> Dump:
     """Read a custom-format dump to its end.
 
+    :param unpack: whether its blocks are unpacked as well; else their lengths have to fit, and no more.
     :raises Damaged: it cannot be restored whole.
     """
     dump = header(stream)
     reader = _Reader(stream)
     seen: set[int] = set()
+    if not unpack:
+        dump.compression, dump.unpacked = "none", False
     while True:
         kind = stream.read(1)
         if not kind:
             break
+        if not dump.wanted - seen and kind[0] not in (_BLOCK_DATA, _BLOCK_BLOBS):
+            raise Damaged(
+                "bytes follow its end, from byte %d on: it was appended to (>>), or messages were mixed into it (2>&1)"
+                % (stream.tell() - 1)
+            )
         try:
             number = _size(reader)
             if kind[0] == _BLOCK_DATA:
@@ -244,7 +279,7 @@ def walk_folder(path: str) -> Dump:
 
     :raises Damaged: a file of it is missing or damaged.
     """
-    with open(os.path.join(path, "toc.dat"), "rb") as stream:
+    with plain_file.opened(os.path.join(path, "toc.dat")) as stream:
         dump = header(stream)
     for name in dump.files.values():
         if os.path.basename(name) != name:
@@ -252,8 +287,7 @@ def walk_folder(path: str) -> Dump:
         file = os.path.join(path, name)
         packed = file + ".gz"
         if name == "blobs.toc" or name.startswith("blobs_"):
-            if not os.path.exists(file):
-                raise Damaged("%s is missing" % name)
+            _blobs(path, name)
         elif os.path.exists(packed):
             _gunzip(packed)
         elif os.path.exists(file):
@@ -266,12 +300,30 @@ def walk_folder(path: str) -> Dump:
     return dump
 
 
+def _blobs(path: str, listing: str) -> None:
+    """The files of large objects, which a list of their own names."""
+    try:
+        with plain_file.opened(os.path.join(path, listing)) as stream:
+            lines = stream.read(_MOST).decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        raise Damaged("%s is missing" % listing) from None
+    for line in lines:
+        number, _space, name = line.partition(" ")
+        if not number.isdigit() or not name or os.path.basename(name) != name:
+            raise Damaged("%s holds nonsense" % listing)
+        file = os.path.join(path, name)
+        if os.path.exists(file + ".gz"):
+            _gunzip(file + ".gz")
+        elif not any(os.path.exists(file + ending) for ending in ("", ".lz4", ".zst")):
+            raise Damaged("%s is missing" % name)
+
+
 def _gunzip(path: str) -> None:
     if os.path.getsize(path) == 0:
         # Packed nothing has 20 bytes. Python's reader takes a file of none for the same, and so does pg_restore.
         raise Damaged("%s is empty" % os.path.basename(path))
     try:
-        with gzip.open(path, "rb") as stream:
+        with plain_file.opened(path) as raw, gzip.GzipFile(fileobj=raw, mode="rb") as stream:
             while stream.read(_PIECE):
                 pass
     except (OSError, EOFError, zlib.error) as error:
@@ -279,12 +331,14 @@ def _gunzip(path: str) -> None:
 
 
 def _read(path: str) -> None:
-    with open(path, "rb") as stream:
+    with plain_file.opened(path) as stream:
         last = b""
         while True:
             piece = stream.read(_PIECE)
             if not piece:
                 break
+            if b"\0" in piece:  # no text of COPY has one
+                raise Damaged("%s holds zeros: a part of it was never written" % os.path.basename(path))
             last = (last + piece)[-8:]
     if last and not last.endswith(b"\\.\n\n\n") and not last.endswith(b"\n"):
         raise Damaged("%s ends in the middle of a line" % os.path.basename(path))

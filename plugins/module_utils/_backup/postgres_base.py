@@ -185,7 +185,7 @@ def read_manifest(path: str) -> Listed:
         told = data["Manifest-Checksum"]
         files = {_path_of(one): _sum_of(one) for one in data["Files"]}
         ranges = [(int(one["Timeline"]), str(one["Start-LSN"]), str(one["End-LSN"])) for one in data["WAL-Ranges"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Broken(f"{OWN_MANIFEST} breaks off or is damaged: {error!r}") from None
     if hashlib.sha256(b"".join(lines[:-1])).hexdigest() != told:
         raise Broken(f"{OWN_MANIFEST} was changed: its sum is another")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.errors import OpsError, OptionError
-from . import pgdump, psql, readers, stream
+from . import pgdump, plain_file, psql, readers, sql_text, stream
 
 FORMATS = ("pg_custom", "pg_directory", "sql")
 GLOBALS = "globals.sql"
@@ -90,7 +90,7 @@ def describe(path: str, kind: str = readers.AUTO, roles: str | None = None) -> D
             with opened(path) as stream_of:
                 found = _DUMPED_FROM.search(stream_of.read(_HEAD))
             return Dump(path, kind, roles, psql.major(found.group(1).decode()) if found else None)
-        with open(os.path.join(path, "toc.dat") if kind == "pg_directory" else path, "rb") as file:
+        with plain_file.opened(os.path.join(path, "toc.dat") if kind == "pg_directory" else path) as file:
             try:
                 head = pgdump.header(file)
             except pgdump.Unknown:
@@ -109,7 +109,7 @@ def describe(path: str, kind: str = readers.AUTO, roles: str | None = None) -> D
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[Any]:
     """The bytes of a file, unpacked by its first bytes."""
-    with open(path, "rb") as file:
+    with plain_file.opened(path) as file:
         head = file.read(6)
     if head.startswith(b"\x1f\x8b"):
         with gzip.open(path, "rb") as unpacked:
@@ -125,39 +125,44 @@ def opened(path: str) -> Iterator[Any]:
             yield plain
 
 
-def check_sql(path: str, until: float) -> None:
+def check_sql(path: str, until: float) -> sql_text.Text:
     """Read a plain dump to its end: it is whole, it is of one database, and holds nothing but SQL.
 
+    :returns: what is in it.
     :raises Bad: it stops early or is damaged.
     :raises OptionError: it holds commands of psql, such as ``\\connect``, which would leave the database.
     """
-    inside, number, tail = False, 0, b""
+    name = os.path.basename(path)
+
+    def in_time() -> None:
+        if time.monotonic() > until:
+            raise OpsError(f"{path}: there was no time to read it to its end")
+
+    def refuse(number: int, line: bytes) -> None:
+        if _COMMAND.match(line) and not line.startswith(_GUARDS):
+            word = line.split()[0].decode(errors="replace")
+            raise OptionError(
+                f"{path}: line {number} is {word}, a command of psql. It would leave the database that is restored "
+                "into. A dump with several databases (pg_dumpall, pg_dump --create) has to be taken apart first"
+            )
+
     try:
-        with opened(path) as lines:
-            for number, line in enumerate(lines, 1):
-                tail = (tail + line)[-4096:]
-                if number % 4096 == 0 and time.monotonic() > until:
-                    raise OpsError(f"{path}: there was no time to read it to its end")
-                if inside:
-                    inside = line.rstrip(b"\r\n") != b"\\."
-                elif line.startswith(b"\\"):
-                    if _COMMAND.match(line) and not line.startswith(_GUARDS):
-                        word = line.split()[0].decode(errors="replace")
-                        raise OptionError(
-                            f"{path}: line {number} is {word}, a command of psql. It would leave the database that is "
-                            "restored into. A dump with several databases (pg_dumpall, pg_dump --create) has to be "
-                            "taken apart first"
-                        )
-                elif _COPY.match(line):
-                    inside = True
+        with opened(path) as stream_of:
+            text = sql_text.scan(stream_of, in_time, refuse)
+    except sql_text.Broken as error:
+        raise Bad(f"{name}: {error}") from None
     except (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise OpsError(f"{path}: {error.strerror}") from error
-        raise Bad(f"{os.path.basename(path)} breaks off or is damaged after line {number}: {error}") from error
-    if not number:
-        raise Bad(f"{os.path.basename(path)} is empty")
-    if inside or b"PostgreSQL database dump complete" not in tail:
-        raise Bad(f"{os.path.basename(path)} stops early, at line {number}: the last line of a whole dump is missing")
+        raise Bad(f"{name} breaks off or is damaged: {error}") from error
+    if not text.lines:
+        raise Bad(f"{name} is empty")
+    if b"PostgreSQL database dump complete" not in text.tail:
+        raise Bad(f"{name} stops early, at line {text.lines}: the last line of a whole dump is missing")
+    why = text.trouble()
+    if why:
+        raise Bad(f"{name}: {why}")
+    return text
 
 
 def create(server: psql.Server, dump: Dump, database: str, until: float, odd: list[str]) -> list[str]:

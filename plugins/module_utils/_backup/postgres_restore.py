@@ -30,6 +30,7 @@ from . import (
     psql,
     run_backup,
     scratch_postgres,
+    sql_text,
     stream,
     verify,
     verify_postgres,
@@ -158,7 +159,7 @@ def _restore(
 ) -> dict[str, Any]:
     began, database = time.monotonic(), params["database"]
     odd = [text for text in plan["warnings"] if text != UNPROVEN]
-    _sound(params, source, until)
+    odd += _sound(params, source, until)
     # Whoever had the lock before may have made or replaced it.
     live = look(server, database, until)
     fits(params, source, live, False)
@@ -227,16 +228,22 @@ def _told(
     }
 
 
-def _sound(params: Mapping[str, Any], source: Source, until: float) -> None:
-    """Before anything is touched: the files are those of the manifest, and plain SQL is whole and nothing but SQL."""
+def _sound(params: Mapping[str, Any], source: Source, until: float) -> list[str]:
+    """Before anything is touched: the files are those of the manifest, and plain SQL is whole and nothing but SQL.
+
+    :returns: what has to be known of the dump, and is no reason to refuse what somebody wants restored.
+    """
+    found: list[str] = []
     try:
         if source.one and source.known:
             verify.sums(job_of(params, source.one, source.known, until))
         if source.dump.format == "sql":
-            postgres_load.check_sql(source.dump.path, until)
+            text = postgres_load.check_sql(source.dump.path, until)
+            found = [one for one in (text.only_structure(), sql_text.CONVERTED if text.converted else None) if one]
     except (Bad, Refuted) as error:
         _file(source, params, False, str(error), None, 0.0)
         raise OpsError(f"nothing was restored: {error}") from None
+    return [f"{os.path.basename(source.dump.path)}: {one}" for one in found]
 
 
 def _safety(params: Mapping[str, Any], server: psql.Server, until: float) -> dict[str, Any]:

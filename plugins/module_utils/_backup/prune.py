@@ -12,7 +12,7 @@ from typing import Any
 
 from .._core.argspec import ArgSpec
 from .._core.errors import OptionError
-from . import layout, listing, lock, manifest, retention
+from . import described, layout, listing, lock, manifest, retention
 from .manifest import ManifestError
 from .run_backup import human
 
@@ -131,6 +131,10 @@ def _told(place: str, name: str, rule: retention.Rules, level: int, now: float, 
             sizes[one.stamp] = told.bytes
             reached = told.proven.level if told.proven else None
             refuted = told.refuted.why or "no reason is told" if told.refuted else None
+            gone = described.changed(one.path, told)
+            if gone:
+                # What was proven once is no proof of what lies there now: another set must not go for it.
+                reached, refuted = None, "%s is not there as it was written" % gone
         candidates.append(retention.Candidate(one.stamp, one.began, reached, refuted, tuple(needed)))
     verdicts = retention.decide(candidates, rule, now, level)
     return {

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 _MOST_FOR_SUM = 64 << 20
 _PIECE = 1 << 16
+SUMMED = "its sum is right"
 _POLYNOMIAL = 0x95AC9329AC4BC9B5  # Jones, reflected
 
 
@@ -74,7 +75,7 @@ def walk(stream: BinaryIO, size: int) -> tuple[str, str | None]:
         return "RDB version %d, too large to be summed here" % version, made
     if wanted != crc:
         raise Damaged("its sum is another: bytes in it were changed")
-    return "RDB version %d, its sum is right" % version, made
+    return "RDB version %d, %s" % (version, SUMMED), made
 
 
 def _made(first: bytes) -> str | None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ from .rdb import Damaged
 _ASK_CLOCK_EVERY = 4096
 _AUX_MOST = 1024
 _SKIP = 1 << 20
+WORDS = {"keys": "keys", "expires": "keys that expire"}
 
 
 class Unknown(OpsError):
@@ -78,6 +79,23 @@ def count(stream: BinaryIO, deadline: float | None = None) -> Held:
     :raises OpsError: the deadline came first.
     """
     return _Walk(stream, deadline).run()
+
+
+def differs(held: Held, wanted: Mapping[str, Any]) -> str | None:
+    """How what a snapshot holds differs from what was counted when it was made; None if in nothing.
+
+    :param wanted: databases by number, as :meth:`Held.invariants` has them.
+    """
+    there = held.invariants()["databases"]
+    for number in sorted({*wanted, *there}):
+        told, found = wanted.get(number) or {}, there.get(number, {})
+        for what in ("keys", "expires"):
+            if told.get(what, 0) != found.get(what, 0):
+                return (
+                    f"database {number} has {found.get(what, 0)} {WORDS[what]} in it, and {told.get(what, 0)} were "
+                    "saved: it is another snapshot"
+                )
+    return None
 
 
 class _Walk:

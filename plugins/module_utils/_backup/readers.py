@@ -19,7 +19,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
-from . import pgdump, rdb
+from .._core.errors import OpsError
+from . import bson, k8s_vault, pgdump, plain_file, rdb, rdb_keys, sql_text
 
 AUTO = "auto"
 FORMATS = (AUTO, "pg_custom", "pg_directory", "sql", "rdb", "tar", "json", "any")
@@ -28,6 +29,17 @@ _PIECE = 1 << 20
 _SQL_ENDS = (b"PostgreSQL database dump complete", b"PostgreSQL database cluster dump complete", b"Dump completed on")
 _JSON_MOST = 256 << 20
 _TAR_END = 1024
+# A page of zeros is what a file system shows of one that was never written.
+_ZEROS = 4096
+_BSON_NAMES = (".bson", ".bson.gz")
+_METADATA_NAMES = (".metadata.json", ".metadata.json.gz")
+_VAULT_NAMES = (".vault.yml",)
+_VAULT_MOST = 64 << 20
+_TEXT_NAMES = (".yml", ".yaml")
+_TAR_NAMES = (".tar", ".tar.gz", ".tgz")
+# Whoever writes an archive fills it up to whole records, of 10 KiB as a rule.
+_TAR_FILLED = 2 * 10240
+_PACKED = {".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
 
 Answer = dict[str, Any]
 """status: ok, bad or skipped; how: what read it; why: where it breaks off, or was not read; made: ISO time or null."""
@@ -40,8 +52,8 @@ class OutOfTime(Exception):
 class _Timed:
     """A file that stops at the deadline."""
 
-    def __init__(self, path: str, deadline: float) -> None:
-        self._stream = open(path, "rb")  # noqa: SIM115
+    def __init__(self, stream: BinaryIO, deadline: float) -> None:
+        self._stream = stream
         self._deadline = deadline
 
     def read(self, size: int = -1) -> bytes:
@@ -72,11 +84,16 @@ class _Timed:
         self._stream.close()
 
 
+def timed(stream: BinaryIO, deadline: float) -> Any:
+    """A file whose reading ends at a deadline, with OutOfTime."""
+    return _Timed(stream, deadline)
+
+
 def format_of(path: str) -> str:
     """The format of a file or folder, by what it begins with, then by its name."""
     if os.path.isdir(path):
         return "pg_directory" if os.path.exists(os.path.join(path, "toc.dat")) else "any"
-    with open(path, "rb") as stream:
+    with plain_file.opened(path) as stream:
         head = stream.read(262 + 8)
     name = os.path.basename(path).lower()
     for ending in (".gz", ".bz2", ".xz"):
@@ -103,6 +120,9 @@ def read(path: str, kind: str, deadline: float, tools: bool = True) -> Answer:
     :returns: an Answer; never raises for what is wrong with the file.
     """
     made = None
+    lost = plain_file.trouble(path)
+    if lost:
+        return _answer("bad", kind, lost)
     try:
         if kind == AUTO:
             kind = format_of(path)
@@ -124,13 +144,15 @@ def read(path: str, kind: str, deadline: float, tools: bool = True) -> Answer:
             return _answer("skipped", kind, "%s, and no pg_restore is there that does" % unknown)
     except OutOfTime:
         return _answer("skipped", kind, "there was no time to read it to its end")
-    except (pgdump.Damaged, rdb.Damaged) as error:
+    except (pgdump.Damaged, rdb.Damaged, bson.Damaged, sql_text.Broken) as error:
         return _answer("bad", kind, str(error), made)
     except (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, gzip.BadGzipFile) as error:
         return _answer("bad", kind, "it breaks off or is damaged: %s" % error)
     except UnicodeDecodeError as error:
         return _answer("bad", kind, "it is no text: %s" % error)
     except OSError as error:
+        if isinstance(error, plain_file.NoFile):
+            return _answer("bad", kind, "%s: %s" % (os.path.basename(str(error.filename)), error.strerror))
         if error.errno is None:  # what bz2 and gzip raise for damaged data
             return _answer("bad", kind, "it is damaged: %s" % error)
         return _answer("skipped", kind, "it cannot be read: %s" % (error.strerror or error))
@@ -142,8 +164,9 @@ def _answer(status: str, how: str, why: str | None, made: str | None = None) -> 
 
 
 def _pg_custom(path: str, deadline: float) -> tuple[str, str | None]:
-    with _Timed(path, deadline) as stream:
-        dump = pgdump.walk(cast(BinaryIO, stream))
+    with timed(plain_file.opened(path), deadline) as stream:
+        dump = pgdump.walk(stream)
+    _not_all(dump)
     return "%d data blocks%s" % (dump.data, "" if dump.unpacked else " (walked, not unpacked)"), dump.made
 
 
@@ -151,21 +174,39 @@ def _pg_directory(path: str, deadline: float) -> tuple[str, str | None]:
     if time.monotonic() > deadline:
         raise OutOfTime
     dump = pgdump.walk_folder(path)
+    _not_all(dump)
     return "%d files of the table of contents" % dump.data, dump.made
 
 
+def _not_all(dump: pgdump.Dump) -> None:
+    why = dump.only_structure()
+    if why:
+        raise pgdump.Damaged(why)
+
+
 def _rdb(path: str, deadline: float) -> tuple[str, str | None]:
-    with _Timed(path, deadline) as stream:
-        return rdb.walk(cast(BinaryIO, stream), os.path.getsize(path))
+    with timed(plain_file.opened(path), deadline) as stream:
+        how, made = rdb.walk(stream, os.path.getsize(path))
+    if rdb.SUMMED in how:
+        return how, made
+    # Without a sum, what can be seen is whether every value ends where the next one begins.
+    with contextlib.suppress(rdb_keys.Unknown), plain_file.opened(path, _PIECE) as opened:
+        try:
+            how += ", %d keys walked" % rdb_keys.count(opened, deadline).keys
+        except rdb_keys.Unknown:
+            raise
+        except OpsError:
+            raise OutOfTime from None
+    return how, made
 
 
 @contextlib.contextmanager
 def _opened(path: str, deadline: float) -> Iterator[Any]:
     """The bytes of a file, unpacked by its first bytes."""
-    with open(path, "rb") as stream:
+    with plain_file.opened(path) as stream:
         head = stream.read(6)
     with contextlib.ExitStack() as opened:
-        raw: Any = opened.enter_context(_Timed(path, deadline))
+        raw: Any = opened.enter_context(timed(plain_file.opened(path), deadline))
         if head.startswith(b"\x1f\x8b"):
             raw = opened.enter_context(gzip.GzipFile(fileobj=raw, mode="rb"))
         elif head.startswith(b"BZh"):
@@ -176,28 +217,45 @@ def _opened(path: str, deadline: float) -> Iterator[Any]:
 
 
 def _sql(path: str, deadline: float) -> tuple[str, str | None]:
-    tail = b""
+    def in_time() -> None:
+        if time.monotonic() > deadline:
+            raise OutOfTime
+
     with _opened(path, deadline) as stream:
-        while True:
-            piece = stream.read(_PIECE)
-            if not piece:
-                break
-            tail = (tail + piece)[-4096:]
-    if not any(one in tail for one in _SQL_ENDS):
-        raise pgdump.Damaged("it stops early: the last line of a whole dump is missing")
-    return "its last line is that of a whole dump", None
+        text = sql_text.scan(stream, in_time)
+    if not any(one in text.tail for one in _SQL_ENDS):
+        other = _other_than_its_name(path)
+        raise pgdump.Damaged(other or "it stops early: the last line of a whole dump is missing")
+    why = text.trouble() or text.only_structure() or (sql_text.CONVERTED if text.converted else None)
+    if why:
+        raise pgdump.Damaged(why)
+    rows = ", %d rows" % sum(text.rows.values()) if text.rows else ""
+    return "its last line is that of a whole dump" + rows, None
+
+
+def _other_than_its_name(path: str) -> str | None:
+    """What is wrong with a file whose name says that it is packed, and which is not, such as a page of an error."""
+    ending = os.path.splitext(path)[1].lower()
+    with plain_file.opened(path) as stream:
+        head = stream.read(16)
+    if ending not in _PACKED or head.startswith(_PACKED[ending]):
+        return None
+    return "its name says that it is packed (%s), and it begins with %r" % (ending, head)
 
 
 class _Tail:
-    """A stream that remembers its last bytes."""
+    """A stream that knows how many bytes it has had, and how many of them up to the last that is not zero."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self.last = b""
+        self.total = self.solid = 0
 
     def read(self, size: int = -1) -> bytes:
         piece: bytes = self._stream.read(size)
-        self.last = (self.last + piece)[-_TAR_END:]
+        kept = len(piece.rstrip(b"\0"))
+        if kept:
+            self.solid = self.total + kept
+        self.total += len(piece)
         return piece
 
 
@@ -213,13 +271,24 @@ def _tar(path: str, deadline: float) -> tuple[str, str | None]:
                 while content is not None and content.read(_PIECE):
                     pass
                 count += 1
+            end = archive.offset
         while stream.read(_PIECE):
             pass
     if not count:
         raise pgdump.Damaged("there is nothing in it")
-    # Two blocks of nothing end an archive: one that is cut between two members lacks them.
-    if stream.last != bytes(_TAR_END):
+    # Two blocks of nothing end an archive: one that is cut between two members lacks them, and one that was never
+    # written to its end has many more.
+    if stream.total - end < _TAR_END and stream.solid <= end:
         raise pgdump.Damaged("it breaks off after %d members: the end of the archive is missing" % count)
+    if stream.solid > end:
+        raise pgdump.Damaged(
+            "bytes follow the end of the archive, after %d members: a part in the middle was never written, or another "
+            "archive was appended" % count
+        )
+    if stream.total - end > _TAR_FILLED:
+        raise pgdump.Damaged(
+            "%d bytes of nothing follow %d members: it was not written to its end" % (stream.total - end, count)
+        )
     return "%d members" % count, None
 
 
@@ -230,24 +299,71 @@ def _json(path: str, deadline: float) -> tuple[str, str | None]:
         return "read, too large to be parsed", None
     try:
         json.loads(text.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise pgdump.Damaged("it is no JSON: %s" % error) from None
     return "parsed as JSON", None
 
 
+def _bson(path: str, deadline: float, archive: bool) -> tuple[str, str | None]:
+    """What mongodump writes, by the lengths of its documents."""
+
+    def tick() -> None:
+        if time.monotonic() > deadline:
+            raise OutOfTime
+
+    with _opened(path, deadline) as stream:
+        if archive:
+            return "%d documents of an archive" % bson.archive(stream, tick), None
+        number = 0
+        for number, _document in enumerate(bson.documents(stream, check=False), 1):
+            if not number % 1024:
+                tick()
+    return "%d documents" % number, None
+
+
 def _any(path: str, deadline: float) -> tuple[str, str | None]:
     if os.path.isdir(path):
+        count = 0
         for folder, _folders, files in os.walk(path):
             for name in files:
-                _any(os.path.join(folder, name), deadline)
+                one = os.path.join(folder, name)
+                reader = _tar if name.endswith(_TAR_NAMES) and os.path.getsize(one) else _any
+                try:
+                    reader(one, deadline)
+                except (pgdump.Damaged, bson.Damaged, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+                    raise pgdump.Damaged("%s: %s" % (name, error)) from None
+                count += 1
+        if not count:
+            raise pgdump.Damaged("there is no file in it")
         return "every file read", None
-    size = 0
+    other = _other_than_its_name(path) if os.path.getsize(path) else None
+    if other:
+        raise pgdump.Damaged(other)
+    size, solid = 0, False
+    with _opened(path, deadline) as stream:
+        head = stream.read(len(bson.ARCHIVE))
+    if head == bson.ARCHIVE or path.endswith(_BSON_NAMES):
+        return _bson(path, deadline, head == bson.ARCHIVE)
+    if path.endswith(_METADATA_NAMES):
+        return _json(path, deadline)
+    if path.endswith(_VAULT_NAMES) and os.path.getsize(path) <= _VAULT_MOST:
+        with plain_file.opened(path) as sealed:
+            wrong = k8s_vault.envelope(sealed.read())
+        if wrong:
+            raise pgdump.Damaged(wrong)
+    is_text = path.endswith(_TEXT_NAMES)
     with _opened(path, deadline) as stream:
         while True:
             piece = stream.read(_PIECE)
             if not piece:
                 break
+            if is_text and b"\0" in piece:
+                place = size + piece.index(0)
+                raise pgdump.Damaged("zeros stand in it from byte %d on, where text should be" % place)
             size += len(piece)
+            solid = solid or bool(piece.strip(b"\0"))
+    if size >= _ZEROS and not solid:
+        raise pgdump.Damaged("all of its %d bytes are zero: it was never written" % size)
     return "%d bytes read" % size, None
 
 
@@ -289,7 +405,9 @@ def _by_tool(path: str, kind: str, deadline: float) -> tuple[str, str | None] | 
     if done.returncode == 0:
         return command[0], None
     said = done.stdout.decode("utf-8", "replace").strip().splitlines()
-    last = said[-1] if said else "status %d" % done.returncode
-    if "unsupported version" in last or "can't handle" in last.lower():
+    if any("unsupported version" in line or "can't handle" in line.lower() for line in said):
         return None  # an older tool than the dump: the reader above has had its word
-    return command[0], "%s: %s" % (command[0], last[:300])
+    # redis-check-rdb tells in the middle what is wrong, and goes on to tell how far it has come.
+    wrong = next((place + 1 for place, line in enumerate(said) if "RDB ERROR DETECTED" in line), len(said) - 1)
+    words = said[wrong] if 0 <= wrong < len(said) else "status %d" % done.returncode
+    return command[0], "%s: %s" % (command[0], words[:300])

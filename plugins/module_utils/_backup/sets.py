@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import re
+import stat
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,7 +18,11 @@ _FULL = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T_-](\d\d)[:-]?(\d\d)[:-]?(\d\d)Z?")
 _COMPACT = re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)[T_-]?(\d\d)(\d\d)(\d\d)?Z?(?!\d)")
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d\d)-(\d\d)(?!\d)")
 _CLOCK = re.compile(r"(?<!\d)([01]\d|2[0-3])([0-5]\d)([0-5]\d)(?!\d)")
-_HALF = re.compile(r"\.(tmp|part|partial|writing|incomplete)$|^\.writing-|^\.tmp-|~$")
+_HALF = re.compile(
+    r"\.(tmp|part|partial|filepart|writing|incomplete)$|^\.writing-|^\.tmp-|~$"
+    # rsync writes beside the file that it makes; six letters of chance, of which one at least is no small one.
+    r"|^\.[^/]+\.(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{6}$"
+)
 _SUM_LINE = re.compile(r"^([0-9a-fA-F]{64})[ *]+(.+)$")
 _MANIFEST_MOST = 8 << 20
 
@@ -66,12 +71,19 @@ def find(place: str, patterns: Iterable[str]) -> list[str]:
 
 
 def size_of(path: str) -> int:
-    """Bytes of a file, or of all files below a folder."""
+    """Bytes of a file, or of all files below a folder. A link that leads nowhere has none."""
     if not os.path.isdir(path):
+        return _bytes_of(path)
+    return sum(_bytes_of(os.path.join(folder, name)) for folder, _folders, names in os.walk(path) for name in names)
+
+
+def _bytes_of(path: str) -> int:
+    try:
         return os.path.getsize(path)
-    return sum(
-        os.path.getsize(os.path.join(folder, name)) for folder, _folders, names in os.walk(path) for name in names
-    )
+    except OSError:
+        if stat.S_ISLNK(os.lstat(path).st_mode):
+            return 0
+        raise
 
 
 def describe(path: str, place: str) -> dict[str, Any]:
@@ -79,7 +91,7 @@ def describe(path: str, place: str) -> dict[str, Any]:
 
     :raises OSError: it has gone, or may not be looked at.
     """
-    entry = os.stat(path)
+    entry = os.stat(path) if os.path.exists(path) else os.lstat(path)
     named, exact = moment_in(os.path.relpath(path, place))
     if named is not None and not exact:
         # A day alone: the time of day is that of the file, where it is of that day.
@@ -133,7 +145,10 @@ def _in_manifest(manifest: str, path: str, folder: str) -> str | None:
     if not os.path.isfile(manifest):
         return None
     with open(manifest, encoding="utf-8", errors="replace") as stream:
-        data = json.loads(stream.read(_MANIFEST_MOST))
+        try:
+            data = json.loads(stream.read(_MANIFEST_MOST))
+        except RecursionError as error:
+            raise ValueError(error) from None
     files = data.get("files") if isinstance(data, dict) else None
     wanted = {os.path.relpath(path, folder), os.path.basename(path)}
     entries: list[tuple[Any, Any]] = []
@@ -142,6 +157,11 @@ def _in_manifest(manifest: str, path: str, folder: str) -> str | None:
     elif isinstance(files, list):
         entries = [(one.get("path") or one.get("name"), one.get("sha256")) for one in files if isinstance(one, dict)]
     for name, value in entries:
-        if name in wanted and isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        if (
+            isinstance(name, str)
+            and name in wanted
+            and isinstance(value, str)
+            and re.fullmatch(r"[0-9a-fA-F]{64}", value)
+        ):
             return value.lower()
     return None

@@ -196,6 +196,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     if wanted > engine.most:
         raise OptionError(f"level: sets of {known.engine} in the format {known.format} are proven to {engine.most}")
     job = Job(
+        odd=_beside(params["path"], one) if not params["set"] else [],
         one=one, known=known, wanted=wanted, until=time.monotonic() + params["deadline"], smoke=params["smoke"],
         accept=params["accept"], jobs=params["jobs"], bin_dir=params["bin_dir"], scratch_dir=params["scratch_dir"],
         kubernetes=params.get("kubernetes"), vault_password=k8s_vault.password(params),
@@ -265,7 +266,11 @@ def _steps(
     job: Job, engine: Engine, earlier: Sequence[int], stack: contextlib.ExitStack
 ) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
     yield 0, lambda: exists(job, earlier)
-    if job.wanted >= 1:
+    strange = [name for name in sorted(file.path for file in job.known.files) if _is_no_file(job.path(name))]
+    if strange and job.wanted >= 1:
+        # Whoever reads a pipe waits for its writer for ever.
+        yield 1, lambda: sums(job)
+    elif job.wanted >= 1:
         # Both read all of it from the disk: at the same time, it is read once.
         pool = stack.enter_context(ThreadPoolExecutor(2))
         stack.push(lambda *_error: _hurry(job))
@@ -357,6 +362,13 @@ def sums(job: Job) -> dict[str, Any]:
     return {"files": len(listed), "bytes": total}
 
 
+def _is_no_file(path: str) -> bool:
+    try:
+        return not stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False  # it is missing, which the sums tell
+
+
 def check_made(known: Manifest, made: str | None) -> None:
     """A file says when it was made: is that the time of the set?
 
@@ -383,6 +395,20 @@ def _earlier(place: str, one: layout.Set) -> list[int]:
             with contextlib.suppress(manifest.ManifestError):
                 sizes.append(manifest.read(other.path).bytes)
     return sizes
+
+
+def _beside(place: str, one: layout.Set) -> list[str]:
+    """A younger folder of the system that is no set: the newest backup was looked for, and that may have been it."""
+    found = []
+    with contextlib.suppress(OSError):
+        found = [
+            run
+            for run in os.listdir(place)
+            if layout.is_stamp(run) and run > one.stamp and os.path.isdir(os.path.join(place, run, one.system))
+        ]
+    if not found:
+        return []
+    return [f"{max(found)}/{one.system} is younger and has no manifest: it is no set, and was not looked at"]
 
 
 def _check(params: Mapping[str, Any]) -> None:

@@ -13,10 +13,11 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._core.errors import OpsError, OptionError
-from . import pgdump, postgres_base, postgres_load, psql, readers, scratch_postgres, stream
+from . import pgdump, plain_file, postgres_base, postgres_load, psql, readers, scratch_postgres, sql_text, stream
 from .postgres_load import GLOBALS, Bad, Dump
 from .postgres_tools import Login, WrongTool, left
 from .run_backup import human
@@ -27,6 +28,7 @@ _NAMED = 3
 # Restored, a database takes a few times what its packed dump does; the source's own size is better where it is known.
 _UNPACKED = 4
 _BATCH = 200
+_WALKED = 1 << 20
 
 _OWNED_SEQUENCES = """
 SELECT format('%I.%I', n.nspname, s.relname), format('%I.%I', tn.nspname, t.relname), quote_ident(a.attname),
@@ -221,13 +223,30 @@ def dump_of(job: Job) -> Dump:
 
 def read_dump(job: Job, dump: Dump) -> str:
     """Level 2 of a dump."""
+    name = os.path.basename(dump.path)
     if dump.format == "sql":
         try:
-            postgres_load.check_sql(dump.path, job.until)
+            text = postgres_load.check_sql(dump.path, job.until)
         except Bad as error:
             raise Refuted(str(error)) from None
+        why = text.only_structure() or (sql_text.CONVERTED if text.converted else None)
+        if why:
+            raise Refuted(f"{name}: {why}")
+        _compare_text(name, text, job.known.invariants.get("tables") or {})
         return "its last line is that of a whole dump"
     how = []
+    with ThreadPoolExecutor(1) as pool:
+        # pg_restore reads the blocks that it knows of, and passes over what lies behind them.
+        walked = pool.submit(_walk, job, dump)
+        how += _by_engine(job, dump)
+        walked.result()
+    if not how or dump.format == "pg_directory":
+        how.append(_sound(readers.read(dump.path, dump.format, job.until, tools=False), name))
+    return ", ".join(how)
+
+
+def _by_engine(job: Job, dump: Dump) -> list[str]:
+    """What has read a dump to its end: pg_restore, where one is here that can."""
     with contextlib.suppress(WrongTool):
         wanted = dump.major or psql.major(job.known.server) or 0
         program = Login(bin_dir=_bin_of(job, wanted)).fitting("pg_restore", wanted, job.until, newer=True)
@@ -244,10 +263,50 @@ def read_dump(job: Job, dump: Dump) -> str:
             if answer["status"] == "bad":
                 raise Refuted(f"{os.path.basename(dump.path)}: {answer['why']}") from None
             raise failure from None
-        how.append("pg_restore")
-    if not how or dump.format == "pg_directory":
-        how.append(_sound(readers.read(dump.path, dump.format, job.until, tools=False), os.path.basename(dump.path)))
-    return ", ".join(how)
+        return ["pg_restore"]
+    return []
+
+
+def _walk(job: Job, dump: Dump) -> None:
+    """What a dump itself tells, beside what the manifest does, and where the last of its blocks ends.
+
+    :raises Refuted: it holds less than was saved, or more than a dump.
+    """
+    name = os.path.basename(dump.path)
+    try:
+        if dump.format == "pg_directory":
+            with plain_file.opened(os.path.join(dump.path, "toc.dat")) as file:
+                found = pgdump.header(file)
+        else:
+            with plain_file.opened(dump.path, _WALKED) as file:
+                found = pgdump.walk(readers.timed(file, job.until), unpack=False)
+    except pgdump.Unknown:
+        return
+    except pgdump.Damaged as error:
+        raise Refuted(f"{name}: {error}") from None
+    except readers.OutOfTime:
+        raise OpsError("there was no time to finish the verification: give it a longer deadline") from None
+    major, told = psql.major(found.server), psql.major(job.known.server)
+    if major and told and major != told:
+        raise Refuted(f"{name} is of a server of version {major}, and the manifest says {told}: it is another's")
+    why = found.only_structure()
+    without = found.without_rows(job.known.invariants.get("tables") or {})
+    if without and not why:
+        why = f"it holds no rows of {_some(without)}, which had some when the set was made"
+    if why:
+        raise Refuted(f"{name}: {why}")
+
+
+def _compare_text(name: str, text: sql_text.Text, wanted: Mapping[str, int]) -> None:
+    """Rows of a plain dump beside those of the manifest. A dump by INSERT tells none."""
+    there = {sql_text.names(table): rows for table, rows in text.rows.items()}
+    wrong = [
+        f"{there.get(sql_text.names(table), 0):,} rows of {table} are there, want {rows:,}"
+        for table, rows in sorted(wanted.items())
+        if there and there.get(sql_text.names(table), 0) != rows
+    ]
+    if wrong:
+        raise Refuted(f"{name}: {_some(wrong, '; ')}")
 
 
 def load(server: psql.Server, dump: Dump, job: Job) -> tuple[str, dict[str, Any]]:

@@ -45,6 +45,9 @@ class Engine:
             raise Refuted(str(error)) from None
         if held and (made := held.made):
             check_made(job.known, made)
+        wanted = job.known.invariants.get("databases")
+        if held and isinstance(wanted, Mapping) and (other := rdb_keys.differs(held, wanted)):
+            raise Refuted(f"{name}: {other}")
         return {"read": {name: how}}
 
     @contextlib.contextmanager
@@ -94,7 +97,9 @@ class Restored:
             told, found = wanted.get(number, {}), there.get(number, {"keys": 0, "expires": 0})
             for what, one in found.items():
                 if told.get(what, 0) != one:
-                    raise Refuted(f"database {number}: {one} {_WORDS[what]} were loaded, and {told.get(what, 0)} saved")
+                    raise Refuted(
+                        f"database {number}: {one} {rdb_keys.WORDS[what]} were loaded, and {told.get(what, 0)} saved"
+                    )
             if told.get("types"):
                 over += self._compare_types(number, told, job)
         functions = job.known.invariants.get("functions")
@@ -143,7 +148,6 @@ class Restored:
                 return found
 
 
-_WORDS = {"keys": "keys", "expires": "keys that expire"}
 _KNOWN = ("string", "list", "set", "zset", "hash", "stream")
 _MODULE = "module"
 ENGINES = {"rdb": Engine()}

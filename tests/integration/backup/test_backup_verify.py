@@ -221,7 +221,8 @@ def test_rows_that_are_missing_are_found(copied: Callable[[str], Path], room: Pa
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("tables", {"billing.lost": 1}, "tables are missing: billing.lost"),
+        ("tables", {"billing.lost": 1}, "holds no rows of billing.lost, which had some"),
+        ("tables", {"billing.lost": 0}, "tables are missing: billing.lost"),
         ("counts", {"triggers": 1}, "0 triggers are there, want 1"),
         ("extensions", ["hstore"], "extensions are missing: hstore"),
         ("queries", {"n": {"query": "SELECT count(*) FROM billing.users", "value": 7}}, "query n answers 200"),

@@ -332,7 +332,7 @@ def test_damage_is_refuted(source: Redis, place: Path, damage: str) -> None:
     manifest.write_text(json.dumps(told))
     proof = prove(place)
     assert proof["failed"]
-    assert proof["level"] == {"cut": 1, "flipped": 1, "empty": 0, "yesterday": 3}[damage], proof
+    assert proof["level"] == {"cut": 1, "flipped": 1, "empty": 0, "yesterday": 1}[damage], proof
 
 
 def test_a_verification_that_is_killed_leaves_no_server(slow: Redis, place: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import os
 import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +28,44 @@ def text(value: str | None) -> bytes:
     return integer(-1) if value is None else integer(len(value.encode())) + value.encode()
 
 
-def dump(*tables: bytes, version: tuple[int, int] = (1, 14), packed: bool = True, made: float | None = None) -> bytes:
-    """A custom-format dump with a data block a table, as pg_dump writes it."""
+def dump(
+    *tables: bytes,
+    version: tuple[int, int] = (1, 14),
+    packed: bool = True,
+    made: float | None = None,
+    structure: Sequence[str] = (),
+) -> bytes:
+    """A custom-format dump with a data block a table, as pg_dump writes it.
+
+    :param structure: definitions of tables that it makes, as ``CREATE TABLE public.t1 (a int);``.
+    """
     when = time.localtime(time.time() if made is None else made)
     compression = bytes([int(packed)]) if version >= (1, 15) else integer(-1 if packed else 0)
     head = b"PGDMP" + bytes([*version, 0, 4, 8, 1]) + compression
     for part in (when.tm_sec, when.tm_min, when.tm_hour, when.tm_mday, when.tm_mon - 1, when.tm_year - 1900, 0):
         head += integer(part)
-    head += text("nexusdb") + text("15.14") + text("15.14") + integer(len(tables))
+    head += text("nexusdb") + text("15.14") + text("15.14") + integer(len(tables) + len(structure))
+    for number, definition in enumerate(structure, len(tables) + 1):
+        head += _entry(number, "TABLE", "t%d" % (number - len(tables)), definition, version)
     for number, _rows in enumerate(tables, 1):
-        head += integer(number) + integer(1)
-        head += text("1259") + text(str(number)) + text("t%d" % number) + text("TABLE DATA")
-        head += integer(3) + text("") + text("") + text("COPY t FROM stdin;\n") + text("public") + text("")
-        head += text("heap") if version >= (1, 14) else b""
-        head += integer(114) if version >= (1, 16) else b""
-        head += text("owner") + text("false") + text(None)
-        head += b"\x01" + (0).to_bytes(8, "little")
+        head += _entry(number, "TABLE DATA", "t%d" % number, "", version)
     for number, rows in enumerate(tables, 1):
         stream = zlib.compress(rows) if packed else rows
         head += b"\x01" + integer(number) + (integer(len(stream)) + stream if stream else b"") + integer(0)
     return head
+
+
+def _entry(number: int, kind: str, name: str, definition: str, version: tuple[int, int]) -> bytes:
+    """A part of the table of contents."""
+    data = kind == "TABLE DATA"
+    found = integer(number) + integer(int(data))
+    found += text("1259") + text(str(number)) + text(name) + text(kind)
+    found += integer(3 if data else 2) + text(definition) + text("") + text("COPY t FROM stdin;\n" if data else "")
+    found += text("public") + text("")
+    found += text("heap") if version >= (1, 14) else b""
+    found += integer(114) if version >= (1, 16) else b""
+    found += text("owner") + text("false") + text(None)
+    return found + (b"\x01" if data else b"\x03") + (0).to_bytes(8, "little")
 
 
 def snapshot(payload: bytes = b"\xfe\x00\xfb\x01\x00\x00\x03key\x05value", summed: bool = True) -> bytes:

@@ -44,9 +44,16 @@ def folder(tmp_path: Path, system: str = "nexusdb", run: str = RUN) -> str:
     return str(path)
 
 
-names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(lambda name: name != "..")
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(
+    lambda name: name not in ("..", ".", "manifest.json")
+)
+sums = st.text("0123456789abcdef", min_size=64, max_size=64)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
     max_leaves=8,
 )
@@ -64,7 +71,7 @@ proofs = st.builds(
 
 
 @given(
-    files=st.lists(st.builds(File, names, st.integers(0, 1 << 60), names), max_size=4),
+    files=st.lists(st.builds(File, names, st.integers(0, 1 << 60), sums), max_size=4, unique_by=lambda file: file.path),
     invariants=st.dictionaries(names, values, max_size=3),
     proofs=st.lists(proofs, max_size=3),
 )

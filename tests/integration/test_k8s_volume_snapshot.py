@@ -8,6 +8,7 @@ Wants a lab that is up, with clusters of its own. It brings the definitions, and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -29,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import snapshot_driver
 from snapshot_driver import BARE, CONTEXT, DRIVER, LAB, ROOT, Cluster, Space, kubectl, until
 
+RIGHTS = ROOT / "playbooks/files/nexuscos-ops-volume-snapshots.yml"
 FIRST, SECOND, THIRD = "2026-11-27T060000Z", "2026-11-28T060000Z", "2026-11-28T180000Z"
 RUN = """
 import json, sys
@@ -191,36 +193,65 @@ def test_a_cluster_without_the_definitions_says_what_is_missing() -> None:
     assert "install the three definitions (CRDs) and the snapshot controller" in refused(**where)
 
 
+@contextlib.contextmanager
+def account(space: Space, kubeconfig: Path) -> Iterator[list[dict[str, Any]]]:
+    """An account with no rights, and what the collection's own file would give it: in one namespace, in the cluster."""
+    name = "nexuscos-backup"
+    kubectl("-n", space.name, "create", "serviceaccount", name)
+    config = json.loads(kubectl("config", "view", "--minify", "--flatten", "-o", "json"))
+    config["users"][0]["user"] = {"token": kubectl("-n", space.name, "create", "token", name).strip()}
+    kubeconfig.write_text(json.dumps(config), encoding="utf-8")
+    given = RIGHTS.read_text(encoding="utf-8").replace("nexus-databases", space.name)
+    docs: list[dict[str, Any]] = yaml.safe_load(given)["items"]
+    own = f"{space.name}-rights"
+    for doc in docs:
+        doc["metadata"]["name"] = own
+        if "roleRef" in doc:
+            doc["roleRef"]["name"] = own
+    try:
+        yield docs
+    finally:
+        kubectl("delete", "clusterrole,clusterrolebinding", own, "--ignore-not-found")
+
+
+def allowed(space: Space, verb: str, resource: str) -> None:
+    """Rights arrive a moment after they were given."""
+    who = f"--as=system:serviceaccount:{space.name}:nexuscos-backup"
+    until(
+        lambda: "yes" in kubectl("auth", "can-i", verb, resource, "-n", space.name, who, check=False),
+        f"the right to {verb} {resource} has arrived",
+    )
+
+
 def test_rights(space: Space, tmp_path: Path) -> None:
     space.claim("data")
-    kubectl("-n", space.name, "create", "serviceaccount", "backup")
-    account = f"--serviceaccount={space.name}:backup"
-    kubectl("-n", space.name, "create", "role", "look", "--verb=get,list", "--resource=persistentvolumeclaims")
-    kubectl("-n", space.name, "create", "rolebinding", "look", "--role=look", account)
-    token = kubectl("-n", space.name, "create", "token", "backup").strip()
-    config = json.loads(kubectl("config", "view", "--minify", "--flatten", "-o", "json"))
-    config["users"][0]["user"] = {"token": token}
     kubeconfig = tmp_path / "backup.kubeconfig"
-    kubeconfig.write_text(json.dumps(config), encoding="utf-8")
-    given = {
-        "kubeconfig": str(kubeconfig), "namespaces": [space.name], "snapshot_class": "played", "stamp": FIRST,
-    }  # fmt: skip
-    assert f"may not list volumesnapshots in {space.name}" in refused(**given)
-    resource = f"--resource=volumesnapshots.{snapshot_driver.GROUP}"
-    kubectl("-n", space.name, "create", "role", "see", "--verb=get,list", resource)
-    kubectl("-n", space.name, "create", "rolebinding", "see", "--role=see", account)
-    until(lambda: "may not create" in refused(**given), "the right to list has arrived")
-    for check_mode in (True, False):
-        assert f"the account may not create volumesnapshots in {space.name}: HTTP 403" in refused(
-            check_mode=check_mode, **given
-        )
-    kubectl("-n", space.name, "create", "role", "make", "--verb=create,delete", resource)
-    kubectl("-n", space.name, "create", "rolebinding", "make", "--role=make", account)
-    allowed = ("auth", "can-i", "create", f"volumesnapshots.{snapshot_driver.GROUP}", "-n", space.name)
-    until(lambda: "yes" in kubectl(*allowed, f"--as=system:serviceaccount:{space.name}:backup", check=False), "rights")
-    row = take(**given)["snapshots"][0]
-    # Rights in the namespace are enough; what belongs to the cluster is not known then.
-    assert (row["ready"], row["handle"]) == (True, None)
+    where = {"kubeconfig": str(kubeconfig), "namespaces": [space.name]}
+    group = f"volumesnapshots.{snapshot_driver.GROUP}"
+    with account(space, kubeconfig) as docs:
+        role = docs[0]
+        assert f"may not list persistentvolumeclaims in {space.name}" in refused(**where)
+        snapshots = role["rules"][0]
+        snapshots["verbs"] = ["get", "list"]
+        kubectl("apply", "-f", "-", data=json.dumps({"apiVersion": "v1", "kind": "List", "items": docs[:2]}))
+        allowed(space, "list", group)
+        assert "may not list volumesnapshotclasses (or name one in snapshot_class)" in refused(**where)
+        for check_mode in (True, False):
+            said = refused(check_mode=check_mode, snapshot_class="played", stamp=FIRST, **where)
+            assert f"the account may not create volumesnapshots in {space.name}: HTTP 403" in said
+        snapshots["verbs"] = ["get", "list", "create", "delete"]
+        kubectl("apply", "-f", "-", data=json.dumps(role))
+        allowed(space, "create", group)
+        # Rights in the namespace are enough; what belongs to the cluster is not known then.
+        row = take(snapshot_class="played", stamp=FIRST, **where)["snapshots"][0]
+        assert (row["ready"], row["handle"]) == (True, None)
+        kubectl("apply", "-f", "-", data=json.dumps({"apiVersion": "v1", "kind": "List", "items": docs[2:]}))
+        allowed(space, "list", f"volumesnapshotclasses.{snapshot_driver.GROUP}")
+        told = take(stamp=SECOND, keep={"last": 1}, **where)
+        assert (told["snapshots"][0]["ready"], told["snapshots"][0]["driver"]) == (True, DRIVER)
+        assert told["snapshots"][0]["handle"]
+        assert told["removed"] == [f"{space.name}/data-volumes-2026-11-27t060000z"]
+        assert take(state="restored", **where)["changed"]
 
 
 def test_retention_says_in_check_what_it_does(space: Space) -> None:

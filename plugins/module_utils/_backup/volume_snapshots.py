@@ -8,18 +8,18 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
-from .._k8s.read import Doc, listing, text
-from . import layout, retention, volume_claims, volume_retention
+from .._k8s.read import text
+from . import layout, retention, volume_claims, volume_thin, volume_told
 from .k8s_api import Api, ApiError
-from .run_backup import human
 from .scratch_postgres import ends_cleanly
 from .volume_claims import SNAPSHOT, Claim, refused
 from .volume_snapshot import SYSTEM, Snapshot, check_system, content_of, name_of, waits_for, wanted
+from .volume_thin import delete
+from .volume_told import Job
 
 DEADLINE = 600.0
 # A controller notes an error and tries again; two writers that met are an error of a moment.
@@ -37,33 +37,6 @@ class NotAll(OpsError):
     def __init__(self, words: str, result: dict[str, Any]) -> None:
         super().__init__(words)
         self.result = result
-
-
-@dataclass
-class Job:
-    """One claim, and what becomes of its snapshot.
-
-    :ivar seen: the snapshot as it was last read; made: by this run; mine: this run waits for it, so that it goes where
-        it does not get ready; why: it failed.
-    """
-
-    claim: Claim
-    name: str
-    began: float
-    seen: Snapshot | None = None
-    made: bool = False
-    mine: bool = False
-    why: str = ""
-    seconds: float | None = None
-    erred: float | None = None
-    handle: str | None = None
-    driver: str | None = None
-    kept: str = ""
-
-    @property
-    def done(self) -> bool:
-        """Nothing is to be waited for."""
-        return bool(self.why) or (self.seen is not None and self.seen.ready)
 
 
 def spec() -> ArgSpec:
@@ -107,15 +80,10 @@ def run(
     else:
         with ends_cleanly("the snapshots that were not ready are removed, those that were ready stay"):
             work.make()
-    pruned: list[dict[str, Any]] = []
-    trouble = ""
-    try:
-        if rule:
-            work.prune(rule, check_mode, pruned)
-    except OpsError as error:
-        trouble = f"; old ones were not thinned out: {error}"
+    pruned, trouble = work.prune(rule, check_mode) if rule else ([], "")
     result = work.told(skipped, pruned, check_mode)
-    result["msg"] += trouble
+    if trouble:
+        result["msg"] += f"; old ones were not thinned out: {trouble}"
     if trouble or any(job.why for job in work.jobs):
         raise NotAll(result["msg"], result)
     return result
@@ -309,7 +277,7 @@ class Work:
                     if found is None or self._another(job, Snapshot(found)):
                         continue
                     uid = text(found, "metadata", "uid")
-                self._delete(job.claim.namespace, job.name, uid)
+                delete(self._api, job.claim.namespace, job.name, uid)
             except OpsError as error:
                 job.kept = f"it could not be removed ({error}): kubectl -n {job.claim.namespace} delete vs {job.name}"
         until = time.monotonic() + CLEAN_S
@@ -328,108 +296,32 @@ class Work:
                 return False
             time.sleep(_ASK_EVERY)
 
-    def _delete(self, namespace: str, name: str, uid: str) -> None:
-        """Delete one; another one that has taken its name since is left alone."""
-        body: Doc = {"kind": "DeleteOptions", "apiVersion": "v1"}
-        if uid:
-            body["preconditions"] = {"uid": uid}
-        try:
-            self._api.ask("DELETE", SNAPSHOT.url(namespace, name), body)
-        except ApiError as error:
-            if error.status not in (404, 409):
-                raise refused(error, f"delete volumesnapshots in {namespace}") from None
-
     def _remove_leftovers(self) -> None:
         """What a run that was killed has left, and what nobody waits for any more."""
         self._api.extend(CLEAN_S)
         for one in self.leftovers:
-            self._delete(one.namespace, one.name, one.uid)
+            delete(self._api, one.namespace, one.name, one.uid)
 
-    # -- retention
-
-    def prune(self, rule: retention.Rules, check_mode: bool, told: list[dict[str, Any]]) -> None:
-        """Thin out the snapshots of each claim that has a new one, the oldest first; `told` gets what was done."""
+    def prune(self, rule: retention.Rules, check_mode: bool) -> tuple[list[dict[str, Any]], str]:
+        """Thin out the snapshots of each claim that has a new one; what was done, and what it broke off at."""
         self._api.extend(CLEAN_S)
         left = {one.title for one in self.leftovers}
-        used = self._used()
-        for job in self.jobs:
-            if job.why:
-                continue
-            groups: dict[str, list[Snapshot]] = {}
-            for one in self._known(job):
-                if one.claim == job.claim.name and one.namespace == job.claim.namespace and one.title not in left:
-                    groups.setdefault(one.claim_uid, []).append(one)
-            if check_mode and job.seen is None:
-                # As it will be when it is time to remove others.
-                groups.setdefault(job.claim.uid, []).append(_to_be(job, self._stamp, self._system))
-            for uid, group in sorted(groups.items()):
-                former = uid != job.claim.uid
-                told += self._thin(job, group, rule, used, former, check_mode)
-
-    def _thin(
-        self, job: Job, group: Sequence[Snapshot], rule: retention.Rules, used: Mapping[str, str], former: bool,
-        check_mode: bool,
-    ) -> list[dict[str, Any]]:  # fmt: skip
-        by_name = {one.name: one for one in group}
-        taken = [
-            volume_retention.Taken(
-                one.name,
-                self._now if one.began is None else one.began,
-                one.ready,
-                one.error,
-                tuple([f"the claim {used[one.title]} is being made from it"] if one.title in used else [])
-                + (() if one.began is not None else ("nobody can say of when it is",)),
-            )
-            for one in group
-            if not one.going
-        ]
-        rows = []
-        for verdict in reversed(volume_retention.decide(taken, rule, self._now)):
-            one = by_name[verdict.stamp]
-            if not verdict.stays and not check_mode:
-                self._delete(one.namespace, one.name, one.uid)
-            why = [*verdict.why, *(["of an earlier claim of that name"] if former else [])]
-            rows.append(
-                {
-                    "namespace": one.namespace,
-                    "pvc": job.claim.name,
-                    "name": one.name,
-                    "stamp": one.stamp,
-                    "ready": one.ready,
-                    "stays": verdict.stays,
-                    "why": why,
-                }
-            )
-        return rows[::-1]
-
-    def _known(self, job: Job) -> list[Snapshot]:
-        """The snapshots of before, with what has become of this run's."""
-        others = [one for one in self._before if job.seen is None or one.title != job.seen.title]
-        return [*others, job.seen] if job.seen is not None else others
-
-    def _used(self) -> dict[str, str]:
-        """Snapshots from which a claim is being made at this moment, with its name."""
-        found = {}
-        for namespace in sorted({job.claim.namespace for job in self.jobs}):
-            try:
-                listed = [doc for doc, _about in self._api.pages(volume_claims.CLAIM, namespace) if doc]
-            except ApiError as error:
-                raise refused(error, f"list persistentvolumeclaims in {namespace}") from None
-            for doc in listed:
-                for key in ("dataSource", "dataSourceRef"):
-                    name = text(doc, "spec", key, "name")
-                    if text(doc, "spec", key, "kind") == SNAPSHOT.kind and text(doc, "status", "phase") != "Bound":
-                        found[f"{namespace}/{name}"] = text(doc, "metadata", "name")
-        return found
-
-    # -- words
+        known = [one for one in self._before if one.title not in left]
+        thinning = volume_thin.Thinning(self._api, known, rule, self._now, check_mode)
+        try:
+            for job in self.jobs:
+                if not job.why:
+                    thinning.of(job, self._system, self._stamp)
+        except OpsError as error:
+            return thinning.rows, str(error)
+        return thinning.rows, ""
 
     def told(
         self, skipped: Sequence[Mapping[str, str]], pruned: Sequence[Mapping[str, Any]], check_mode: bool
     ) -> dict[str, Any]:
         """What the module returns."""
         gone = ["%(namespace)s/%(name)s" % one for one in pruned if not one["stays"]]
-        rows = [_row(job) for job in self.jobs]
+        rows = [volume_told.row(job) for job in self.jobs]
         made = [job for job in self.jobs if (job.made or (check_mode and job.seen is None)) and not job.why]
         leftovers = [one.title for one in self.leftovers]
         before = sorted(one.title for one in self._before)
@@ -443,8 +335,8 @@ class Work:
             "stuck": self.stuck,
             "retention": list(pruned),
             "removed": gone,
-            "lines": _lines(rows, skipped, pruned, check_mode),
-            "msg": self._message(len(made), len(gone), leftovers, check_mode),
+            "lines": volume_told.lines(rows, skipped, pruned, check_mode),
+            "msg": volume_told.message(self._system, self.jobs, len(made), len(gone), leftovers, check_mode),
             "diff": {
                 "before": "".join(one + "\n" for one in before),
                 "after": "".join(one + "\n" for one in after),
@@ -452,86 +344,6 @@ class Work:
                 "after_header": f"snapshots of {self._system}",
             },
         }
-
-    def _message(self, made: int, gone: int, leftovers: Sequence[str], check_mode: bool) -> str:
-        failed = [job for job in self.jobs if job.why]
-        ready = [job for job in self.jobs if not job.why and job.seen is not None and job.seen.ready]
-        words = []
-        if failed:
-            told = "; ".join(
-                f"{job.claim.title}: {job.why}" + (f". {job.kept}" if job.kept else "") for job in failed[:10]
-            )
-            would = "would not be made" if check_mode else "did not get ready"
-            words.append(f"{self._system}: {len(failed)} of {len(self.jobs)} snapshots {would}: {told}")
-            if not check_mode:
-                kept = [job for job in failed if job.kept]
-                words.append("the others of these are removed" if kept else "what was made of these is removed")
-                words.append(f"{len(ready)} are ready, and stay")
-        elif check_mode:
-            words.append(f"{self._system}: would make {made} snapshots; {len(self.jobs) - made} are there already")
-        else:
-            size = sum(job.seen.restore_size or 0 for job in ready if job.seen)
-            longest = max((job.seconds or 0 for job in ready), default=0)
-            words.append(
-                f"{self._system}: {len(ready)} snapshots are ready"
-                + (f", of {human(size)}" if size else "")
-                + (f", {made} of them new, the longest took {longest:.4g} s" if made else ", none of them new")
-            )
-        if gone:
-            words.append(f"{'would remove' if check_mode else 'removed'} {gone} old")
-        if leftovers:
-            words.append(
-                f"{'would remove' if check_mode else 'removed'} {len(leftovers)} that an earlier run has left "
-                f"({listing(list(leftovers))})"
-            )
-        return "; ".join(words)
-
-
-def _to_be(job: Job, stamp: str, system: str) -> Snapshot:
-    doc = wanted(job.claim, system, stamp, 0.0, {"labels": {}, "annotations": {}})
-    return Snapshot({**doc, "status": {"readyToUse": True, "boundVolumeSnapshotContentName": "to-be"}})
-
-
-def _row(job: Job) -> dict[str, Any]:
-    seen = job.seen
-    return {
-        "namespace": job.claim.namespace,
-        "pvc": job.claim.name,
-        "name": job.name,
-        "class": (seen.snapshot_class if seen else "") or job.claim.snapshot_class,
-        "driver": job.driver or job.claim.driver or None,
-        "content": seen.content or None if seen else None,
-        "handle": job.handle,
-        "ready": bool(seen and seen.ready and not job.why),
-        "restore_size": seen.restore_size if seen else None,
-        "creation_time": seen.created if seen else None,
-        "seconds": job.seconds,
-        "made": job.made,
-        "why": job.why + (f". {job.kept}" if job.kept else "") if job.why else None,
-    }
-
-
-def _lines(
-    rows: Sequence[Mapping[str, Any]], skipped: Sequence[Mapping[str, str]], pruned: Sequence[Mapping[str, Any]],
-    check_mode: bool,
-) -> list[str]:  # fmt: skip
-    lines = []
-    for one in rows:
-        if one["why"]:
-            outcome = "FAILED: %s" % one["why"]
-        elif one["ready"]:
-            size = human(one["restore_size"]) if one["restore_size"] else "size not told"
-            took = "in %.4g s" % one["seconds"] if one["seconds"] is not None else "was there"
-            outcome = f"ready {took}, {size}, {one['driver'] or 'driver not told'}"
-        else:
-            outcome = "would be made"
-        lines.append(f"{one['namespace']}/{one['pvc']}  {one['name']}  {outcome}")
-    lines += ["{namespace}/{pvc}  left out: {why}".format(**one) for one in skipped]
-    goes = "would go" if check_mode else "gone"
-    for one in pruned:
-        what = "stays" if one["stays"] else goes
-        lines.append(f"{one['namespace']}/{one['name']}  {what}: {'; '.join(one['why'])}")
-    return lines
 
 
 def _check(params: Mapping[str, Any]) -> tuple[str, retention.Rules | None]:

@@ -106,6 +106,14 @@ def describe(path: str, kind: str = readers.AUTO, roles: str | None = None) -> D
     return Dump(path, kind, roles, psql.major(head.server), head.database)
 
 
+def only_structure(dump: Dump) -> str | None:
+    """Whether an archive makes tables and fills none. None as well where its head is not known here."""
+    path = os.path.join(dump.path, "toc.dat") if dump.format == "pg_directory" else dump.path
+    with contextlib.suppress(OSError, pgdump.Damaged), plain_file.opened(path) as file:
+        return pgdump.header(file).only_structure()
+    return None
+
+
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[Any]:
     """The bytes of a file, unpacked by its first bytes."""
@@ -157,6 +165,8 @@ def check_sql(path: str, until: float) -> sql_text.Text:
         raise Bad(f"{name} breaks off or is damaged: {error}") from error
     if not text.lines:
         raise Bad(f"{name} is empty")
+    if not text.begun and b"PostgreSQL database cluster dump complete" in text.tail:
+        raise Bad(f"{name} holds the roles of a server (pg_dumpall --globals-only), and no database")
     if b"PostgreSQL database dump complete" not in text.tail:
         raise Bad(f"{name} stops early, at line {text.lines}: the last line of a whole dump is missing")
     why = text.trouble()

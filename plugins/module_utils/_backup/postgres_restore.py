@@ -233,17 +233,19 @@ def _sound(params: Mapping[str, Any], source: Source, until: float) -> list[str]
 
     :returns: what has to be known of the dump, and is no reason to refuse what somebody wants restored.
     """
-    found: list[str] = []
+    found: list[str | None] = []
     try:
         if source.one and source.known:
             verify.sums(job_of(params, source.one, source.known, until))
         if source.dump.format == "sql":
             text = postgres_load.check_sql(source.dump.path, until)
-            found = [one for one in (text.only_structure(), sql_text.CONVERTED if text.converted else None) if one]
+            found = [text.only_structure(), sql_text.CONVERTED if text.converted else None]
+        else:
+            found = [postgres_load.only_structure(source.dump)]
     except (Bad, Refuted) as error:
         _file(source, params, False, str(error), None, 0.0)
         raise OpsError(f"nothing was restored: {error}") from None
-    return [f"{os.path.basename(source.dump.path)}: {one}" for one in found]
+    return [f"{os.path.basename(source.dump.path)}: {one}" for one in found if one]
 
 
 def _safety(params: Mapping[str, Any], server: psql.Server, until: float) -> dict[str, Any]:

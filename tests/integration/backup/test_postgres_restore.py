@@ -285,6 +285,18 @@ def test_plain_sql_of_the_old_runbook(live: Source, tmp_path: Path) -> None:
     assert restore(live, tmp_path, file=str(file), confirm=LIVE, safety_backup=False)["safety_backup"] is None
 
 
+def test_what_is_restored_with_a_warning(live: Source, tmp_path: Path) -> None:
+    (tmp_path / "ftp.sql").write_bytes(sql_of(live).replace(b"\n", b"\r\n"))
+    for name, options in (("bare.dump", ["-Fc", "-s"]), ("bare.sql", ["-s"])):
+        live.run("pg_dump", *options, "-f", str(tmp_path / name), LIVE)
+    for number, (name, rows, words) in enumerate(
+        (("ftp.sql", 3606, "CR LF"), ("bare.dump", 0, "--schema-only"), ("bare.sql", 0, "--schema-only"))
+    ):
+        answer = restore(live, tmp_path, file=str(tmp_path / name), database=f"warned{number}")
+        assert answer["rows"] == rows, answer
+        assert words in str(answer["warnings"])
+
+
 def test_plain_sql_with_an_error_in_it_leaves_nothing(live: Source, tmp_path: Path) -> None:
     whole = sql_of(live)
     for name, text, words in (

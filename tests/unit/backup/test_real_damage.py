@@ -157,6 +157,13 @@ def test_pieces_may_end_anywhere(size: int, data: bytes) -> None:
     assert whole.rows == {"public.t1": data.count(b"\n", data.find(b"stdin;"), data.find(b"\\.")) - 1}
 
 
+def test_the_roles_of_a_server_are_no_database(tmp_path: Path) -> None:
+    path = put(tmp_path, "globals.sql", CLUSTER + b"--\n-- PostgreSQL database cluster dump complete\n--\n\n")
+    assert read(path)["status"] == "ok"
+    with pytest.raises(postgres_load.Bad, match="holds the roles of a server"):
+        postgres_load.check_sql(str(path), time.monotonic() + 30)
+
+
 def test_zeros_without_end_take_no_memory(tmp_path: Path) -> None:
     path = put(tmp_path, "x.sql", SQL[:9000])
     os.truncate(path, 1 << 40)

@@ -24,7 +24,7 @@ TAKEN = "data-volumes-2026-11-29t060000z"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("_ASK_EVERY", 0.01), ("_ASK_AT_LEAST_EVERY", 0.02), ("ERROR_LASTS_S", 0.1), ("CLEAN_S", 1.0)):
+    for name, value in (("_ASK_EVERY", 0.01), ("_ASK_AT_LEAST_EVERY", 0.02), ("ERROR_LASTS_S", 0.1)):
         monkeypatch.setattr(volume_snapshots, name, value)
 
 
@@ -39,7 +39,7 @@ def options(server: PlayedSnapshots, **more: Any) -> dict[str, Any]:
     given = {
         "state": "present", "system": "volumes", "claims": [], "label_selector": "", "snapshot_class": "",
         "skip_unable": False, "stamp": STAMP, "labels": {}, "annotations": {}, "keep": {}, "suffix": "-restored",
-        "deadline": 30.0, "namespaces": [SPACE], **more,
+        "deadline": 120.0, "namespaces": [SPACE], **more,
     }  # fmt: skip
     params: dict[str, Any] = server.params(**given)
     return params
@@ -100,7 +100,7 @@ def test_a_snapshot_is_made_awaited_and_told(server: PlayedSnapshots) -> None:
         "nexuscos-ops/stamp": STAMP,
     }  # fmt: skip
     assert made["metadata"]["annotations"]["change"] == "CHG-1"
-    assert made["metadata"]["annotations"]["nexuscos-ops/until"] == "2026-11-29T06:00:32Z"
+    assert made["metadata"]["annotations"]["nexuscos-ops/until"] == "2026-11-29T06:02:31Z"
     assert made["spec"] == {
         "volumeSnapshotClassName": "fast", "source": {"persistentVolumeClaimName": "data"},
     }  # fmt: skip
@@ -301,12 +301,13 @@ def test_an_error_of_a_moment_is_none(server: PlayedSnapshots, monkeypatch: pyte
 def test_what_is_not_ready_in_time_is_removed(server: PlayedSnapshots, does: str, words: str) -> None:
     server.does["data"] = does
     told = not_in_time(server)
-    assert "not ready within 30 s" in told["msg"]
+    assert "not ready within 120 s" in told["msg"]
     assert words in told["msg"]
     assert server.snapshots() == []
 
 
-def test_what_cannot_be_removed_is_named(server: PlayedSnapshots) -> None:
+def test_what_cannot_be_removed_is_named(server: PlayedSnapshots, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(volume_snapshots, "CLEAN_S", 0.5)
     server.does["data"] = "sticks"
     told = failed(server)
     assert told["stuck"] == [f"{SPACE}/{TAKEN}"]

@@ -36,6 +36,8 @@ _METADATA_NAMES = (".metadata.json", ".metadata.json.gz")
 _VAULT_NAMES = (".vault.yml",)
 _VAULT_MOST = 64 << 20
 _TEXT_NAMES = (".yml", ".yaml")
+# So many zeros stand in no text, nor by chance in what somebody has encrypted.
+_HOLE = bytes(64)
 _TAR_NAMES = (".tar", ".tar.gz", ".tgz")
 # Whoever writes an archive fills it up to whole records, of 10 KiB as a rule.
 _TAR_FILLED = 2 * 10240
@@ -357,8 +359,8 @@ def _any(path: str, deadline: float) -> tuple[str, str | None]:
             piece = stream.read(_PIECE)
             if not piece:
                 break
-            if is_text and b"\0" in piece:
-                place = size + piece.index(0)
+            if is_text and _HOLE in piece:
+                place = size + piece.index(_HOLE)
                 raise pgdump.Damaged("zeros stand in it from byte %d on, where text should be" % place)
             size += len(piece)
             solid = solid or bool(piece.strip(b"\0"))

@@ -29,7 +29,8 @@ options:
     type: str
     required: true
   set:
-    description: Stamp of the set, such as V(2026-11-29T060000Z). Empty restores the newest.
+    description: Stamp of the set, such as V(2026-11-29T060000Z). Empty restores the newest that no verification has
+      refuted.
     type: str
     default: ''
   target:

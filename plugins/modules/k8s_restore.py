@@ -39,7 +39,8 @@ options:
     default: /backups/nexus-cos
   set:
     description:
-      - Stamp of the set, such as V(2026-11-29T060000Z). Left out, the newest of O(system).
+      - Stamp of the set, such as V(2026-11-29T060000Z). Left out, the newest of O(system) that
+        no verification has refuted.
     type: str
     default: ''
   namespaces:

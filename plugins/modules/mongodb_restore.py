@@ -35,7 +35,8 @@ options:
     default: /backups/nexus-cos
   set:
     description:
-      - Stamp of the set, such as V(2026-11-29T060000Z). Left out, the newest of O(system).
+      - Stamp of the set, such as V(2026-11-29T060000Z). Left out, the newest of O(system) that
+        no verification has refuted.
     type: str
     default: ''
   include:
@@ -308,7 +309,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     for name, least in (("deadline", 0.001), ("lock_wait", 0.0)):
         if params[name] < least:
             raise OptionError(f"{name}: want more seconds, got {params[name]:g}")
-    one = verify.choose(params["path"], params["system"], params["set"])
+    one = verify.choose_good(params["path"], params["system"], params["set"])
     known = manifest.read(one.path)
     rows = mongodb_load.parts(one.path, known, params["include"], params["exclude"])
     skipped = sorted(part.full for part in rows if mongodb_load.is_of_server(part))

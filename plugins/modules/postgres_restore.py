@@ -101,7 +101,8 @@ options:
     type: str
     default: ''
   set:
-    description: Its stamp, such as V(2026-11-29T060000Z). Left out, the newest set of O(system).
+    description: Its stamp, such as V(2026-11-29T060000Z). Left out, the newest set of O(system) that no
+      verification has refuted.
     type: str
     default: ''
   file:

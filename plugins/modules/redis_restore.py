@@ -37,7 +37,8 @@ options:
     default: /backups/nexus-cos
   set:
     description:
-      - Stamp of the set, such as V(2026-11-29T060000Z). Left out, the newest of O(system).
+      - Stamp of the set, such as V(2026-11-29T060000Z). Left out, the newest of O(system) that
+        no verification has refuted.
     type: str
     default: ''
   databases:
@@ -261,7 +262,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         if params[name] < least:
             raise OptionError(f"{name}: want more seconds, got {params[name]:g}")
     where = redis_dump.address(params)
-    one = verify.choose(params["path"], params["system"], params["set"])
+    one = verify.choose_good(params["path"], params["system"], params["set"])
     known = manifest.read(one.path)
     clock = time.monotonic()
     until = clock + params["deadline"]

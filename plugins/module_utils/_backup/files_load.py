@@ -49,7 +49,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     :raises OpsError: nothing was restored.
     """
     target, until = _target(params), time.monotonic() + params["deadline"]
-    one = verify.choose(params["path"], params["system"], params["set"])
+    one = verify.choose_good(params["path"], params["system"], params["set"])
     known = manifest.read(one.path)
     if known.engine != files_dump.ENGINE:
         raise OptionError(f"system: {one.system} is no file tree, its sets are of {known.engine}")

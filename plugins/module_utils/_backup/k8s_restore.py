@@ -28,7 +28,7 @@ def run(params: Mapping[str, Any], check_mode: bool, diff: bool = False) -> dict
         if params[name] < least:
             raise OptionError(f"{name}: want more seconds, got {params[name]:g}")
     clock = time.monotonic()
-    one = verify.choose(params["path"], params["system"], params["set"])
+    one = verify.choose_good(params["path"], params["system"], params["set"])
     known = manifest.read(one.path)
     if known.format != k8s_files.FORMAT:
         raise OptionError(f"{one.path} is a set of {known.engine} in the format {known.format}, none of Kubernetes")

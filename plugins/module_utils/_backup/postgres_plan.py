@@ -51,7 +51,7 @@ def find(params: Mapping[str, Any], until: float) -> Source:
             dump = postgres_load.describe(params["file"])
             size = _size(params["file"])
             return Source(dump, size, size * _UNPACKED)
-        one = verify.choose(params["path"], params["system"], params["set"])
+        one = verify.choose_good(params["path"], params["system"], params["set"])
         known = manifest.read(one.path)
         if known.format not in postgres_load.FORMATS:
             raise OptionError(

@@ -173,6 +173,23 @@ def choose(place: str, system: str, stamp: str | None) -> layout.Set:
     return found[0]
 
 
+def choose_good(place: str, system: str, stamp: str | None) -> layout.Set:
+    """The set of a stamp, or the newest that no verification has refuted: what is restored where nobody names one.
+
+    :raises OpsError: there is none.
+    """
+    newest = choose(place, system, stamp)
+    if stamp:
+        return newest
+    for one in layout.finished(place, system):
+        try:
+            if not manifest.read(one.path).refuted:
+                return one
+        except manifest.ManifestError:
+            return one  # whoever reads it says why it is none; an older set is nobody's silent choice
+    raise OpsError(f"{system}: every set in {place} was refuted by a verification: make a new one, or name one in set")
+
+
 def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Verify a set.
 

@@ -245,13 +245,15 @@ def test_a_damaged_set_replaces_nothing(live: Source, place: Path) -> None:
     assert "nothing was restored: shop.dump was changed" in answer["msg"]
     told = json.loads((dump.parent / "manifest.json").read_text())
     assert told["proofs"][-1]["good"] is False
-    assert "has refuted this set: shop.dump was changed" in str(restore(live, place, check_mode=True)["warnings"])
+    assert "every set in" in restore(live, place, check_mode=True)["msg"], "what is refuted has to be named"
+    named = {"set": dump.parent.parent.name}
+    assert "has refuted this set: shop.dump was changed" in str(restore(live, place, True, **named)["warnings"])
     # Whoever sums the damage anew gets as far as the restore, and no further.
     for one in told["files"]:
         text = (dump.parent / one["path"]).read_bytes()
         one |= {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
     change(place, files=told["files"])
-    answer = restore(live, place, confirm=LIVE)
+    answer = restore(live, place, confirm=LIVE, **named)
     assert "not restored, shop is as it was" in answer["msg"], answer
     as_before(live)
 

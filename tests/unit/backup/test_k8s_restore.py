@@ -363,7 +363,7 @@ def test_a_kind_that_is_not_served_refutes(saved: Played, place: Path) -> None:
     told = verified(place, level=3, kubernetes=kubernetes(saved))
     assert "serves no apps/v1/Deployment" in told["why"]
     with pytest.raises(OpsError, match=r"does not take all of it.* serves no apps/v1/Deployment"):
-        restore(saved, place)
+        restore(saved, place, set=told["set"]["stamp"])
 
 
 def test_order_and_differences() -> None:

@@ -18,7 +18,7 @@ import pytest
 from backups import dump, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
-from set_maker import DAY, HOUR, iso, make_set
+from set_maker import DAY, HOUR, iso, make_set, proof
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (
     lock,
@@ -522,3 +522,19 @@ def test_a_folder_whose_name_leaves_no_room_for_a_socket_is_refused(tmp_path: Pa
         scratch_postgres.workspace(str(tmp_path), 15, parent=str(tmp_path / ("x" * 80))),
     ):
         raise AssertionError
+
+
+def test_what_was_refuted_is_restored_only_where_it_is_named(tmp_path: Path) -> None:
+    place, now = str(tmp_path), time.time()
+    old, new = (make_set(tmp_path, "redis", now - age, [proof(2, now)]) for age in (2 * DAY, HOUR))
+    assert verify.choose_good(place, "redis", "").path == str(new)
+    manifest.add_proof(str(new), manifest.Proof(1, 2, iso(now), 0.1, False, "dump.rdb was changed"))
+    assert verify.choose_good(place, "redis", "").path == str(old)
+    assert verify.choose_good(place, "redis", new.parent.name).path == str(new)
+    assert verify.choose(place, "redis", "").path == str(new), "a verification looks at the newest, whatever it is"
+    manifest.add_proof(str(old), manifest.Proof(1, 2, iso(now), 0.1, False, "dump.rdb was changed"))
+    with pytest.raises(OpsError, match=r"every set in .* was refuted"):
+        verify.choose_good(place, "redis", "")
+    # What cannot be read is told, and not passed over.
+    (new / "manifest.json").write_text("{", encoding="utf-8")
+    assert verify.choose_good(place, "redis", "").path == str(new)

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
-from . import listing, remote, run_backup, stream
+from . import listing, plain_file, remote, run_backup, stream
 from .manifest import Copy
 from .restic import Restic
 from .run_backup import Look, Written
@@ -26,6 +26,8 @@ FORMAT = "restic"
 LIST = "tree.jsonl"
 HOST = "nexuscos-files"
 READ_PERCENT = 5.0
+# A path has 4 KiB at most, and six letters for each of them where it is written in the longest way.
+_LINE_MOST = 1 << 20
 
 
 def access_options() -> dict[str, dict[str, Any]]:
@@ -175,9 +177,14 @@ def entries(path: str) -> Iterator[dict[str, Any]]:
 
     :raises ValueError: it is no such list.
     """
-    with open(path, encoding="utf-8") as stream_:
-        for line in stream_:
-            told = json.loads(line)
+    with plain_file.opened(path) as raw:
+        while line := raw.readline(_LINE_MOST):
+            if len(line) == _LINE_MOST:
+                raise ValueError("a line in it does not end")
+            try:
+                told = json.loads(line.decode())
+            except RecursionError as error:
+                raise ValueError(error) from None
             if not isinstance(told, dict):
                 raise ValueError(f"{line[:80]!r} is no entry")
             if told.get("struct_type") == "node":

@@ -128,4 +128,8 @@ _INVARIANTS: dict[str, Check] = {
     "databases": lambda value: _names(value) or _keyspace(value),
     "collections": _each(_count),
     "objects": _each(_each(_count)),
+    "files": _count,
+    "folders": _count,
+    "others": _count,
+    "bytes": _amount,
 }

@@ -51,6 +51,7 @@ _BATCH = 10_000
 _ANSWER_S = 300.0
 _NAME_MOST = 238
 _NAME_KEPT = 208
+_METADATA_MOST = 64 << 20
 # The server no longer has the moment that a snapshot is of, or never had one.
 _NO_SNAPSHOT = (239, 246, 72, 20, 263, 115)
 _TRIES = 2
@@ -616,7 +617,10 @@ def read_metadata(path: str) -> dict[str, Any]:
     """
     try:
         with bson.opened(path) as source:
-            told = json.loads(source.read())
+            text = source.read(_METADATA_MOST)
+            if len(text) == _METADATA_MOST:
+                raise Damaged(f"{path}: no collection has so much to tell")
+            told = json.loads(text)
     except OSError as error:
         if error.errno is not None:
             raise OpsError(f"{path}: {error.strerror}") from error

@@ -48,6 +48,15 @@ class Failed(stream.EngineError):
         self.status, self.output, self.errors = status, output, errors
 
 
+_STACK_LINE = re.compile(r"\s+\S+\.(?:go|s):\d+")
+
+
+def without_stack(lines: Sequence[str]) -> list[str]:
+    """What restic says, without where in itself it was: of each place, two lines, the second of which names a file."""
+    places = {number for number, line in enumerate(lines) if _STACK_LINE.fullmatch(line.rstrip())}
+    return [line for number, line in enumerate(lines) if not {number, number + 1} & places]
+
+
 @dataclass(frozen=True)
 class Said:
     """What a command has printed: output, and standard error."""
@@ -153,7 +162,7 @@ def ask(
             stream.stop(process)
         output, told = heard.kept(), _tail(errors)
     if status:
-        raise Failed(stream.said(name, status, told.splitlines()), status, output, told)
+        raise Failed(stream.said(name, status, without_stack(told.splitlines())), status, output, told)
     return Said(output, told)
 
 

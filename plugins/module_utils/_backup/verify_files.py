@@ -26,7 +26,7 @@ _SCRATCH = "/var/tmp"  # noqa: S108
 # What says that data are wrong or gone, rather than that they cannot be reached now.
 _DAMAGED = re.compile(
     r"(?i)contains errors|ciphertext|does not match|unexpected eof|invalid data|invalid content|verif|checksum|"
-    r"no such file|does(?: not|n't) exist|hash.*differ|id .*not found"
+    r"no such file|does(?: not|n't) exist|hash.*differ|id .*not found|config cannot be loaded"
 )
 
 

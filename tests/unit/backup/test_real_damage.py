@@ -26,12 +26,15 @@ from set_maker import DAY, HOUR, iso, lead, make_set, proof
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (
     bson,
+    files_dump,
     manifest,
+    mongodb_dump,
     pgdump,
     plain_file,
     postgres_load,
     prune,
     readers,
+    remote,
     sets,
     sql_text,
     verify,
@@ -436,7 +439,7 @@ NONSENSE: list[dict[str, Any]] = [
     {"invariants": {"extensions": [[1]]}}, {"invariants": {"sequences": [1]}}, {"invariants": {"queries": {"a": 1}}},
     {"invariants": {"queries": [1]}}, {"invariants": {"databases": {"x": {"keys": 1}}}},
     {"invariants": {"databases": {"0": {"types": ["a"]}}}}, {"invariants": {"collections": [1]}},
-    {"invariants": {"objects": {"default": 1}}},
+    {"invariants": {"objects": {"default": 1}}}, {"invariants": {"bytes": "x"}}, {"invariants": {"files": -1}},
 ]  # fmt: skip
 
 
@@ -664,3 +667,28 @@ def test_objects_of_kubernetes_that_are_no_text(tmp_path: Path, name: str, data:
     assert ("readable", "b/k8s", "critical") in named(result)
     assert words in str(result["findings"])
     assert read(put(tmp_path, "whole.vault.yml", sealed(b"x")))["status"] == "ok"
+
+
+# -- file trees
+
+
+def test_where_in_itself_restic_was_is_of_no_interest() -> None:
+    said = ["load indexes", "id d21fad5b not found in repository", "github.com/restic/restic/internal.(*R).Load"]
+    said += ["\tgithub.com/restic/restic/internal/repository.go:198", "runtime.goexit", "\truntime/asm_amd64.s:1594"]
+    assert remote.without_stack(said) == said[:2]
+    assert remote.without_stack(["Fatal: x.go:1 is gone", "\tls.go"]) == ["Fatal: x.go:1 is gone", "\tls.go"]
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000 + b"\n", bytes(2 << 20), b"<html>\n", b"\x1f\x8b\x08\n"])
+def test_a_list_of_a_tree_that_is_none(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        files_dump.count(str(put(tmp_path, "tree.jsonl", data)))
+
+
+def test_a_line_without_end_takes_no_memory(tmp_path: Path) -> None:
+    for name in ("tree.jsonl", "users.metadata.json"):
+        os.truncate(put(tmp_path, name, b"{"), 1 << 40)
+    with pytest.raises(ValueError, match="does not end"):
+        files_dump.count(str(tmp_path / "tree.jsonl"))
+    with pytest.raises(mongodb_dump.Damaged, match="so much to tell"):
+        mongodb_dump.read_metadata(str(tmp_path / "users.metadata.json"))

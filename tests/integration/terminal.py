@@ -91,6 +91,7 @@ def held_still(progress: Path, process: subprocess.Popen[bytes]) -> Iterator[int
         assert time.monotonic() < until, f"never: {progress}"
         with contextlib.suppress(OSError, ValueError):
             pid = int(json.loads(progress.read_text(encoding="utf-8"))["pid"])
+        time.sleep(0.005)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield pid

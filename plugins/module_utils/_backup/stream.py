@@ -32,8 +32,8 @@ _ERROR_LINES = 5
 _GRACE = 5.0
 _MOST_SAID = 1 << 22
 _BAD_LINE = re.compile(r"(?i)\b(error|fatal|panic):")
-# It reads a line that says that all is well, or the end: whoever was to write it is dead.
-_GUARD = 'read -r line || { kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"; }'
+# It reads whose group it looks after, then a line that says that all is well, or the end: who was to write is dead.
+_GUARD = 'read -r group || exit 0; read -r line || { kill -s TERM -- "-$group"; sleep 5; kill -s KILL -- "-$group"; }'
 # A pipe of 64 kB, the kernel's own choice, costs a switch of processes for every one of them.
 _F_SETPIPE_SZ = 1031
 
@@ -236,21 +236,33 @@ class Guarded(subprocess.Popen[bytes]):
 
     _guard: subprocess.Popen[bytes] | None = None
 
-    def guard(self) -> None:
-        """Let somebody look after its group.
-
-        :raises OSError: there is nobody who could.
-        """
-        self._guard = subprocess.Popen(  # noqa: S603  # pylint: disable=ansible-bad-function
-            ["sh", "-c", _GUARD, "sh", str(self.pid)],  # noqa: S607
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+    def guarded_by(self, guard: subprocess.Popen[bytes]) -> None:
+        """Let somebody who is there already look after its group: no moment is left in which nobody does."""
+        self._guard = guard
+        if guard.stdin is not None:
+            with contextlib.suppress(OSError):  # somebody has killed the guard alone
+                guard.stdin.write(b"%d\n" % self.pid)
+                guard.stdin.flush()
 
     def let_go(self) -> None:
         """It has ended: nobody need look after it."""
         guard, self._guard = self._guard, None
         if guard is not None:
             guard.communicate(b"done\n")
+
+
+def _new_guard() -> subprocess.Popen[bytes]:
+    """Who looks after the group of a command that is yet to be started.
+
+    :raises EngineError: there is nobody who could.
+    """
+    try:
+        return subprocess.Popen(  # noqa: S603  # pylint: disable=ansible-bad-function
+            ["sh", "-c", _GUARD],  # noqa: S607
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise EngineError(_not_started("sh", error)) from error
 
 
 def start(
@@ -268,6 +280,7 @@ def start(
     :param talk: leave its standard input open after that, to the caller.
     :raises EngineError: it could not be started.
     """
+    guard = _new_guard()
     told, tell = os.pipe()
     try:
         os.write(tell, data)
@@ -275,16 +288,15 @@ def start(
             list(argv), env={**os.environ, **(environment or {})}, stdin=subprocess.PIPE if talk else told,
             stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
         )  # fmt: skip
-    except OSError as error:
+    except BaseException as error:
+        guard.communicate()
+        if not isinstance(error, OSError):
+            raise
         raise EngineError(_not_started(argv[0], error)) from error
     finally:
         os.close(told)
         os.close(tell)
-    try:
-        process.guard()
-    except OSError as error:
-        stop(process)
-        raise EngineError(_not_started("sh", error)) from error
+    process.guarded_by(guard)
     if process.stdin is not None:
         with contextlib.suppress(OSError):  # it has ended: whoever waits for it is told why
             process.stdin.write(data)

@@ -199,8 +199,9 @@ def test_a_full_disk_ends_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert gone(int(pid.read_text()))
 
 
+# What the engine says is heard when somebody looks after it.
 START = """
-import sys, tempfile
+import pathlib, sys, tempfile
 from ansible_collections.nexuscos.ops.plugins.module_utils._backup import stream
 stream.{how}
 """
@@ -209,13 +210,14 @@ stream.{how}
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("how", ["save", "work"])
 def test_the_engine_ends_with_the_process_that_started_it(tmp_path: Path, how: str, number: int) -> None:
-    argv = f"['sh', '-c', 'echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60']"
+    argv = f"['sh', '-c', 'echo $$ > {tmp_path}/pid; echo here >&2; exec sleep 60']"
     target = f"{str(tmp_path / 'out')!r}, {str(tmp_path)!r}" if how == "save" else f"{str(tmp_path)!r}"
-    process = subprocess.Popen(python(START.format(how=f"{how}({argv}, {target})")))
-    pid = tmp_path / "pid"
+    heard, pid = tmp_path / "heard", tmp_path / "pid"
+    listen = f"on_error_line=lambda line: pathlib.Path({str(heard)!r}).touch()"
+    process = subprocess.Popen(python(START.format(how=f"{how}({argv}, {target}, {listen})")))
     try:
         until = time.monotonic() + 60
-        while not pid.exists():
+        while not heard.exists():
             assert time.monotonic() < until
             time.sleep(0.02)
         engine = int(pid.read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -20,16 +21,20 @@ BIN = Path(sys.executable).parent
 REPEATS = int(os.environ.get("BENCH_REPEATS", "5"))
 
 
-def process(argv: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[float, float]:
+def process(
+    argv: Sequence[str], env: Mapping[str, str] | None = None, output: Path | None = None
+) -> tuple[float, float]:
     """Run a program to its end.
 
+    :param output: gets what it prints; errors do not go there.
     :returns: wall seconds, and the largest resident memory in MB of it or of any process that it waited for.
     :raises RuntimeError: it failed; with the end of what it said.
     """
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, contextlib.ExitStack() as stack:
+        printed = said if output is None else stack.enter_context(output.open("wb"))
         began = time.monotonic()
         child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=None if env is None else dict(env)
+            argv, stdin=subprocess.DEVNULL, stdout=printed, stderr=said, env=None if env is None else dict(env)
         )
         _pid, status, usage = os.wait4(child.pid, 0)
         took = time.monotonic() - began

@@ -16,6 +16,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._core.argspec import ArgSpec
@@ -172,8 +173,7 @@ def _restore(
         clock = time.monotonic()
         _fill(params, server, source, live, aside, until, told, odd)
         seconds = time.monotonic() - clock
-        proof = _prove(params, server, source, live, aside, until, told, odd)
-        server.ask("ANALYZE", aside, left(until))
+        proof = _prove_and_analyze(params, server, source, live, aside, until, told, odd)
         server.ask(_comment(aside, live["comment"] if live else None), seconds=left(until))
         ended = switch(server, database, aside, before, min(until, time.monotonic() + params["drain"]))
     except BaseException as error:
@@ -313,6 +313,22 @@ def _fill_tables(
                     raise
                 # A key to a table whose rows were not asked for.
                 told["left_out"].append({"what": each[0].split(" ", 3)[3], "why": str(error)})
+
+
+def _prove_and_analyze(
+    params: Mapping[str, Any], server: psql.Server, source: Source, live: Mapping[str, Any] | None, aside: str,
+    until: float, told: Mapping[str, Any], odd: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    """Both read all tables, each in a session of its own: side by side they take half the time."""
+    with ThreadPoolExecutor(1) as pool:
+        analyzed = pool.submit(server.ask, "ANALYZE", aside, left(until))
+        try:
+            proof = _prove(params, server, source, live, aside, until, told, odd)
+        except BaseException:
+            _drop(server, aside)  # which ends the other session, too
+            raise
+        analyzed.result()
+    return proof
 
 
 def _prove(

@@ -146,14 +146,33 @@ def read_file(job: Job, name: str, kind: str = "auto") -> str:
 
 def engine_of(known: Manifest) -> Engine:
     """How a set is proven."""
-    from . import verify_files, verify_k8s, verify_mongodb, verify_pgbackrest, verify_postgres, verify_redis
+    for engines in _engines():
+        found = engines.get(known.format) or engines.get(known.engine)
+        if found is not None:
+            return found
+    return Files()
 
-    own: dict[str, Engine] = {
-        **verify_postgres.ENGINES, **verify_redis.ENGINES, **verify_mongodb.ENGINES, **verify_k8s.ENGINES
-    }  # fmt: skip
-    own.update(verify_pgbackrest.ENGINES)
-    own.update(verify_files.ENGINES)
-    return own.get(known.format) or own.get(known.engine) or Files()
+
+def _engines() -> Iterator[Mapping[str, Engine]]:
+    """One group after the other: each takes a while to load, and a set wants one of them."""
+    from . import verify_postgres
+
+    yield verify_postgres.ENGINES
+    from . import verify_redis
+
+    yield verify_redis.ENGINES
+    from . import verify_mongodb
+
+    yield verify_mongodb.ENGINES
+    from . import verify_k8s
+
+    yield verify_k8s.ENGINES
+    from . import verify_pgbackrest
+
+    yield verify_pgbackrest.ENGINES
+    from . import verify_files
+
+    yield verify_files.ENGINES
 
 
 def choose(place: str, system: str, stamp: str | None) -> layout.Set:

@@ -30,8 +30,8 @@ description:
     there, how fast, and when it will be.
   - Secrets reach the engine by its environment or a file, never by its arguments.
   - A lock of restic that a killed run has left behind is removed, when restic itself says that nobody holds it.
-  - Nothing else is ever removed from the repository. How long copies stay is said by C(restic forget), with an account
-    that may do that and that this host need not know.
+  - Nothing else is ever removed from the repository. Old copies are by M(nexuscos.ops.backup_offsite_prune), or by
+    C(restic forget) from elsewhere, with an account that may do that and that this host need not know.
 options:
   state:
     description: Whether sets are copied to the repository, or one is fetched from it.
@@ -129,6 +129,7 @@ attributes:
     platforms: posix
     support: full
 seealso:
+  - module: nexuscos.ops.backup_offsite_prune
   - module: nexuscos.ops.backup_sets
   - module: nexuscos.ops.backup_verify
 """

@@ -277,6 +277,7 @@ def _gather_steps(procedure: str, task_vars: Mapping[str, Any]) -> tuple[list[Lo
             "listed": _plain(raw.get("__nexuscos_backup_listed")),
             "pruned": _plain(raw.get("__backup_prune_done")),
             "copied": _plain(raw.get("__nexuscos_backup_copied")),
+            "thinned": _plain(raw.get("__backup_prune_offsite_done")),
             "snapshots": taken,
         }
         read_result(look, steps.observe(procedure, place, told))

@@ -81,7 +81,7 @@ CHECKS: tuple[Check, ...] = (
         question="Were old sets thinned out?",
         runbook="daily:weekly-tasks",
         items=("backup.cleanup",),
-        source="the answer of backup_prune for each system that has `keep`",
+        source="the answers of backup_prune for each system with `keep`, and of backup_offsite_prune",
         remedy="nexuscos.ops.backup --check -e nexuscos_backup_only={name} says what would go, and why",
         severity="warning",
         rank=30,
@@ -145,13 +145,13 @@ def observe(procedure: str, place: str, told: Mapping[str, Any]) -> dict[str, An
     """What a run did at a place, as an observing module would return it.
 
     :param told: ``wanted`` (names of the systems), ``rows`` (of outcome.rows), ``listed`` (answer of backup_sets),
-        ``pruned``, ``copied`` and ``snapshots`` (what these tasks registered), ``checked`` (in check mode). What is
-        None was not done.
+        ``pruned``, ``copied``, ``thinned`` (the copies) and ``snapshots`` (what these tasks registered), ``checked``
+        (in check mode). What is None was not done.
     """
     rows = [_mapping(one) for one in _list(told.get("rows"))]
-    pruned, copied, taken = (_mapping(told.get(key)) for key in ("pruned", "copied", "snapshots"))
+    pruned, copied, thinned, taken = (_mapping(told.get(key)) for key in ("pruned", "copied", "thinned", "snapshots"))
     done = {
-        "backup_run.prune": _done(pruned),
+        "backup_run.prune": _done(pruned) or _done(thinned),
         "backup_run.copy": _done(copied),
         "backup_run.snapshot": _done(taken),
         # A place may have volumes only, of which there are no sets.
@@ -167,7 +167,7 @@ def observe(procedure: str, place: str, told: Mapping[str, Any]) -> dict[str, An
         "backup_run.restore": lambda: _rows(judge, "backup_run.restore", "%s was not restored", rows),
         "backup_run.proof": lambda: _proofs(judge, rows),
         "backup_run.scratch": lambda: _scratch(judge, rows),
-        "backup_run.prune": lambda: _pruned(judge, pruned),
+        "backup_run.prune": lambda: _pruned(judge, pruned, thinned),
         "backup_run.copy": lambda: _copied(judge, copied),
         "backup_run.usable": lambda: _usable(judge, told),
     }
@@ -277,14 +277,11 @@ def _scratch(judge: Judge, rows: Sequence[Mapping[str, Any]]) -> None:
     _tell(judge, check, "%d of %d restored%s" % (len(restored), len(mine), longest))
 
 
-def _pruned(judge: Judge, registered: Mapping[str, Any]) -> None:
+def _pruned(judge: Judge, registered: Mapping[str, Any], thinned: Mapping[str, Any]) -> None:
     check = "backup_run.prune"
     judge.looked(check, 0)
     gone = 0
-    results = [_mapping(one) for one in _list(registered.get("results"))] or [dict(registered)]
-    for one in results:
-        if one.get("skipped"):
-            continue
+    for one in _results(registered):
         if one.get("failed") or one.get("unreachable"):
             name = str(one.get("item") or "sets")
             said = str(one.get("msg") or "no reason was told")
@@ -297,7 +294,24 @@ def _pruned(judge: Judge, registered: Mapping[str, Any]) -> None:
         else:
             judge.looked(check)
             gone += len(_list(one.get("removed")))
-    _tell(judge, check, "%d removed" % gone)
+    elsewhere = 0
+    for one in _results(thinned):
+        if one.get("failed") or one.get("unreachable"):
+            said = str(one.get("msg") or "no reason was told")
+            title = "old copies in %s were not thinned out: %s" % (one.get("item") or "another place", said)
+            judge.report(check, judge.target, title, remedy=next_step(said))
+        else:
+            judge.looked(check)
+            elsewhere += len(_list(one.get("removed")))
+    _tell(judge, check, "%d removed%s" % (gone, ", %d copies elsewhere" % elsewhere if _results(thinned) else ""))
+
+
+def _results(registered: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a task came to, by item where it is a loop, without what was skipped."""
+    if not registered:
+        return []
+    found = [_mapping(one) for one in _list(registered["results"])] if "results" in registered else [dict(registered)]
+    return [one for one in found if not one.get("skipped")]
 
 
 def _snapshots(judge: Judge, registered: Mapping[str, Any]) -> None:
@@ -325,25 +339,30 @@ def _snapshots(judge: Judge, registered: Mapping[str, Any]) -> None:
 
 
 def _copied(judge: Judge, registered: Mapping[str, Any]) -> None:
+    """To one other place, or to several: what failed for one says nothing of the others."""
     check = "backup_run.copy"
     judge.looked(check, 0)
-    if registered.get("failed") or registered.get("unreachable"):
-        said = str(registered.get("msg") or "no reason was told")
-        judge.report(check, judge.target, "the new sets were not copied to another place: %s" % said)
-        _tell(judge, check, "not copied")
-        return
-    sets = [_mapping(one) for one in _list(registered.get("sets"))]
-    for one in sets:
-        if one.get("state") == "left out":
-            judge.report(
-                check,
-                "%s/%s" % (judge.target, one.get("system")),
-                "the set of %s was not copied: %s" % (one.get("system"), one.get("why")),
-            )
-        else:
-            judge.looked(check)
-    there = [one for one in sets if one.get("state") != "left out"]
-    _tell(judge, check, "%d of %d in %s" % (len(there), len(sets), registered.get("repository") or "another place"))
+    words = []
+    for one in _results(registered):
+        where = str(one.get("repository") or one.get("item") or "another place")
+        if one.get("failed") or one.get("unreachable"):
+            said = str(one.get("msg") or "no reason was told")
+            judge.report(check, judge.target, "the new sets were not copied to another place: %s" % said)
+            words.append("not copied" if not one.get("item") else "not copied to %s" % where)
+            continue
+        sets = [_mapping(row) for row in _list(one.get("sets"))]
+        for row in sets:
+            if row.get("state") == "left out":
+                judge.report(
+                    check,
+                    "%s/%s" % (judge.target, row.get("system")),
+                    "the set of %s was not copied: %s" % (row.get("system"), row.get("why")),
+                )
+            else:
+                judge.looked(check)
+        there = [row for row in sets if row.get("state") != "left out"]
+        words.append("%d of %d in %s" % (len(there), len(sets), where))
+    _tell(judge, check, "; ".join(words))
 
 
 def _usable(judge: Judge, told: Mapping[str, Any]) -> None:

@@ -240,6 +240,44 @@ def test_a_place_that_cannot_be_reached_holds_up_no_other_and_is_in_the_report(p
     assert [one["system"] for one in told["coverage"]["unseen"]] == ["b0"]
 
 
+def test_several_other_places_each_thinned_out_by_its_own_rules(platform: Platform) -> None:
+    def rclone(name: str, **more: Any) -> dict[str, Any]:
+        return {"engine": "rclone", "repository": str(platform.folder / name), **more}
+
+    restic = {"repository": str(platform.folder / "far"), "password": "geheim-far", "prune": True}
+    good = [restic, rclone("plain", keep={"last": 2}), rclone("all")]
+    # One that is not there holds up no other, and then nothing is removed anywhere.
+    (platform.folder / "file").touch()
+    only = {"nexuscos_backup_only": "sessions", "nexuscos_backup_keep": {"last": 1}}
+    code, text = platform.play("backup", nexuscos_backup_offsite=[rclone("file/below"), *good], **only)
+    assert code == 2, text
+    told = platform.report("backup")
+    assert [(one["id"], one["status"]) for one in told["items"]][:2] == [
+        ("backup.sets", "ok"), ("backup.copies", "critical"),
+    ]  # fmt: skip
+    for _number in range(2):
+        code, text = platform.play("backup", nexuscos_backup_offsite=good, **only)
+        assert code == 0, text
+    told = platform.report("backup")
+    words = {one["id"]: one["headline"] for one in told["items"]}
+    assert words["backup.cleanup"] == "1 removed, 2 copies elsewhere"
+    (newest,) = platform.sets("sessions")
+    environment = {**os.environ, "RESTIC_REPOSITORY": restic["repository"], "RESTIC_PASSWORD": "geheim-far"}
+    said = subprocess.run(["restic", "snapshots", "--json"], env=environment, capture_output=True, check=True).stdout
+    assert [f"stamp={newest.parent.name}" in one["tags"] for one in json.loads(said)] == [True]
+    for name, count in (("plain", 2), ("all", 3)):
+        assert len(list((platform.folder / name).glob("20*Z/sessions/manifest.json"))) == count
+    # Here is only the newest: of the others, their own manifests told.
+    code, text = platform.play(
+        "backup", "--check", nexuscos_backup_offsite=[rclone("all", keep={"last": 1})], **only
+    )  # fmt: skip
+    assert code == 0, text
+    assert len(re.findall(r"sessions +20\S+ +would go +no rule keeps it", text)) == 2
+    assert re.search(r"sessions +20\S+ +stays +it is the newest; ", text)
+    assert len(list((platform.folder / "all").glob("20*Z/sessions/manifest.json"))) == 3
+    assert "geheim-far" not in text
+
+
 def test_check_mode_says_what_would_be_made_and_writes_nothing(platform: Platform) -> None:
     code, text = platform.play("backup", "--check", nexuscos_backup_only="nexusdb,sessions")
     assert code == 0, text

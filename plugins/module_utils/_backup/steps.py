@@ -294,15 +294,16 @@ def _pruned(judge: Judge, registered: Mapping[str, Any], thinned: Mapping[str, A
         else:
             judge.looked(check)
             gone += len(_list(one.get("removed")))
-    elsewhere = 0
+    elsewhere, bad = 0, []
     for one in _results(thinned):
         if one.get("failed") or one.get("unreachable"):
-            said = str(one.get("msg") or "no reason was told")
-            title = "old copies in %s were not thinned out: %s" % (one.get("item") or "another place", said)
-            judge.report(check, judge.target, title, remedy=next_step(said))
+            bad.append("%s: %s" % (one.get("item") or "another place", one.get("msg") or "no reason was told"))
         else:
             judge.looked(check)
             elsewhere += len(_list(one.get("removed")))
+    if bad:
+        title = "old copies were not thinned out in %s" % "; ".join(bad)
+        judge.report(check, judge.target, title, remedy=next_step(title))
     _tell(judge, check, "%d removed%s" % (gone, ", %d copies elsewhere" % elsewhere if _results(thinned) else ""))
 
 
@@ -342,12 +343,12 @@ def _copied(judge: Judge, registered: Mapping[str, Any]) -> None:
     """To one other place, or to several: what failed for one says nothing of the others."""
     check = "backup_run.copy"
     judge.looked(check, 0)
-    words = []
+    words, bad = [], []
     for one in _results(registered):
         where = str(one.get("repository") or one.get("item") or "another place")
         if one.get("failed") or one.get("unreachable"):
             said = str(one.get("msg") or "no reason was told")
-            judge.report(check, judge.target, "the new sets were not copied to another place: %s" % said)
+            bad.append(said)
             words.append("not copied" if not one.get("item") else "not copied to %s" % where)
             continue
         sets = [_mapping(row) for row in _list(one.get("sets"))]
@@ -362,6 +363,8 @@ def _copied(judge: Judge, registered: Mapping[str, Any]) -> None:
                 judge.looked(check)
         there = [row for row in sets if row.get("state") != "left out"]
         words.append("%d of %d in %s" % (len(there), len(sets), where))
+    if bad:
+        judge.report(check, judge.target, "the new sets were not copied to another place: %s" % "; ".join(bad))
     _tell(judge, check, "; ".join(words))
 
 

@@ -170,6 +170,35 @@ def test_a_restore_test_tells_what_was_restored_and_what_it_holds() -> None:
     assert "nexuscos_backup_lock_wait" in made["findings"][0]["remedy"] + made["findings"][-1]["remedy"]
 
 
+def test_of_several_other_places_each_is_told() -> None:
+    rows = [{"system": "nexusdb", "state": "copied"}]
+    copied = {"failed": True, "results": [
+        {"item": "/far", "repository": "/far", "sets": rows}, {"item": "s3:away", "failed": True, "msg": "no route"},
+        {"item": "s3:full", "failed": True, "msg": "quota"},
+    ]}  # fmt: skip
+    thinned = {"results": [{"item": "/far", "removed": ["a", "b"]}, {"item": "/all", "skipped": True}]}
+    told = {"wanted": ["nexusdb"], "rows": [GOOD], "listed": LISTED, "pruned": {"results": [], "skipped": True}}
+    made = run("backup", {**told, "copied": copied, "thinned": thinned})
+    heads = {one["id"]: one["headline"] for one in made["items"]}
+    assert heads["backup.copies"] == "1 critical; 1 of 1 in /far; not copied to s3:away; not copied to s3:full"
+    assert heads["backup.cleanup"] == "0 removed, 2 copies elsewhere"
+    assert [one["title"] for one in made["findings"]] == [
+        "the new sets were not copied to another place: no route; quota"
+    ]
+    failed = {"failed": True, "results": [{"item": "/far", "failed": True, "msg": "Access Denied"}]}
+    made = run("backup", {**told, "thinned": failed})
+    assert made["findings"][0]["title"] == "old copies were not thinned out in /far: Access Denied"
+
+
+def test_an_idle_server_is_told_with_the_age_of_its_archive() -> None:
+    assert row(exposure_s=240, archive_age_s=240)["sentence"].endswith(
+        "at most 4 min would be lost: WAL was last archived 4 min ago"
+    )
+    assert row(exposure_s=600, archive_age_s=7200, archive_within_s=600)["sentence"].endswith(
+        "at most 10 min would be lost, though WAL was last archived 2 h ago: what is written is archived within 10 min"
+    )
+
+
 def test_what_was_removed_and_copied_is_told_and_what_failed_of_it() -> None:
     pruned = {
         "results": [{"item": "nexusdb", "removed": ["a", "b"]}, {"item": "redis", "failed": True, "msg": "read-only"}]

@@ -9,9 +9,11 @@ import contextlib
 import os
 import re
 import select
+import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
@@ -31,6 +33,12 @@ _HOPELESS = re.compile(
     r"signaturedoesnotmatch|access key id you provided does not exist|signature we calculated does not match|"
     r"permission denied \(publickey"
 )
+# restic tries for a quarter of an hour to load a file that is not there any more.
+_GONE = re.compile(
+    r"(?i)^(?:Load|Stat)\(<(\w+/\w+)>.*returned error, retrying after .*"
+    r"(?:no such file|does(?: not|n't) exist|not ?found|nosuchkey)"
+)
+_GONE_TRIES = 4
 _DENIED = re.compile(r"(?i)access ?denied|permission denied|forbidden|\b40[13]\b")
 _HERE = re.compile(r"(?i)(/|\.|:local[,:]|local:)")
 _FAR_OF_RESTIC = re.compile(r"(?i)(sftp|s3|rest|b2|azure|gs|swift|rclone):")
@@ -128,7 +136,7 @@ def ask(
     :param until: on the clock of time.monotonic().
     :param hear: gets each line when it comes; one that it takes is not kept.
     :param watch: is called twice a second at least.
-    :raises Failed: it ended badly.
+    :raises Failed: it ended badly, or tries again and again to load what is not there.
     :raises EngineError: it could not be started, was not done in time, or tries again what is hopeless.
     """
     name = os.path.basename(argv[0])
@@ -226,6 +234,11 @@ def _go_on(name: str, errors: BinaryIO, until: float) -> None:
     hopeless = next((line for line in lines if _HOPELESS.search(line)), None)
     if hopeless:
         raise stream.EngineError(f"{name} was ended, because no further attempt will help: {redact_text(hopeless)}")
+    gone = Counter(match.group(1) for match in map(_GONE.search, lines) if match)
+    if gone and max(gone.values()) >= _GONE_TRIES:
+        (file, tries), *_others = gone.most_common(1)
+        text = f"{name} was ended: {file} does not exist in the repository, at {tries} attempts"
+        raise Failed(text, -signal.SIGTERM, "", told)
     if late:
         raise stream.EngineError(f"{name} was not done in time" + (f": {words}" if words else ""))
 

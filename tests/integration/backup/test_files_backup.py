@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +307,21 @@ def test_a_repository_that_rotted(near: Trees) -> None:
     assert list((near.folder / "scratch").iterdir()) == []
     with pytest.raises(AssertionError):
         near.restic("check")
+
+
+@pytest.mark.parametrize("level", [2, 4])
+@pytest.mark.parametrize("which", [min, max], ids=["the lists", "the contents"])
+def test_a_file_of_the_repository_that_is_gone(near: Trees, which: Callable[..., Path], level: int) -> None:
+    """restic itself would try for a quarter of an hour."""
+    near.backup()
+    packs = [path for path in Path(near.access["repository"], "data").rglob("*") if path.is_file()]
+    assert len(packs) == 2
+    which(packs, key=lambda path: path.stat().st_size).unlink()
+    shutil.rmtree(near.folder / "cache", ignore_errors=True)
+    told = near.verify(level, deadline=600.0)
+    assert not told["good"]
+    assert "does not exist" in told["why"] or "contains errors" in told["why"]
+    assert list((near.folder / "scratch").iterdir()) == []
 
 
 def test_a_snapshot_that_somebody_has_forgotten(near: Trees) -> None:

@@ -80,7 +80,7 @@ def _told(system: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
         now = system.get(key)
         if (
             isinstance(now, Mapping)
-            and str(now.get("what")).split(" ")[0] == what
+            and str(now.get("what")).partition(" ")[0] == what
             and (now.get("bytes") is not None or now.get("objects") is not None)
         ):
             return now

@@ -406,7 +406,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._backup import files_dump, k8s_vault, verify
+from ..module_utils._backup import files_access, k8s_vault, verify
 from ..module_utils._core.argspec import ArgSpec
 from ..module_utils._core.errors import OpsError
 
@@ -448,7 +448,7 @@ def spec() -> ArgSpec:
             },
             "restic": {
                 "type": "dict",
-                "options": {"repository": {"type": "str", "required": True}, **files_dump.access_options()},
+                "options": {"repository": {"type": "str", "required": True}, **files_access.access_options()},
             },
             "lock_wait": {"type": "float", "default": 0.0},
             "deadline": {"type": "float", "default": verify.DEADLINE},

@@ -17,6 +17,7 @@ from typing import Any
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
 from . import listing, plain_file, remote, run_backup, stream
+from .files_access import access_options
 from .manifest import Copy
 from .restic import Restic
 from .run_backup import Look, Written
@@ -25,20 +26,8 @@ ENGINE = "files"
 FORMAT = "restic"
 LIST = "tree.jsonl"
 HOST = "nexuscos-files"
-READ_PERCENT = 5.0
 # A path has 4 KiB at most, and six letters for each of them where it is written in the longest way.
 _LINE_MOST = 1 << 20
-
-
-def access_options() -> dict[str, dict[str, Any]]:
-    """How a repository of restic is reached."""
-    return {
-        "password": {"type": "str", "no_log": True},
-        "password_file": {"type": "path", "no_log": False},
-        "environment": {"type": "dict", "no_log": True},
-        "options": {"type": "dict"},
-        "read_percent": {"type": "float", "default": READ_PERCENT},
-    }
 
 
 def spec() -> ArgSpec:

@@ -15,6 +15,7 @@ from typing import Any
 from .._core.argspec import ArgSpec
 from .._core.errors import OpsError, OptionError
 from . import at_work, files_dump, layout, lock, manifest, remote, run_backup, stream, verify, verify_files
+from .files_access import access_options
 from .restic import Restic
 from .run_backup import human
 
@@ -24,7 +25,7 @@ _SPECIAL = re.compile(r"([*?\[\]\\])")
 
 def spec() -> ArgSpec:
     """The options of files_restore."""
-    access = {name: one for name, one in files_dump.access_options().items() if name != "read_percent"}
+    access = {name: one for name, one in access_options().items() if name != "read_percent"}
     return ArgSpec(
         {
             "path": {"type": "path", "default": "/backups/nexus-cos"},

@@ -315,7 +315,7 @@ def test_a_file_of_the_repository_that_is_gone(near: Trees, which: Callable[...,
     """restic itself would try for a quarter of an hour."""
     near.backup()
     packs = [path for path in Path(near.access["repository"], "data").rglob("*") if path.is_file()]
-    assert len(packs) == 2
+    assert len(packs) > 1
     which(packs, key=lambda path: path.stat().st_size).unlink()
     shutil.rmtree(near.folder / "cache", ignore_errors=True)
     told = near.verify(level, deadline=600.0)

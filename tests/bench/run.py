@@ -114,7 +114,7 @@ def rows_of(text: str) -> list[list[str]]:
     """The rows of a table that was written here, without its head."""
     found = []
     for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        cells = [cell.strip().replace("\\|", "|") for cell in line.strip().strip("|").split(" | ")]
         if line.startswith("| ") and len(cells) == len(HEAD) and cells != HEAD and set(cells) != {"---"}:
             found.append(cells)
     return found

@@ -38,10 +38,6 @@ options:
     type: str
     choices: [copied, fetched]
     default: copied
-  path:
-    description: Folder of the backups, on the host where the module runs.
-    type: path
-    default: /backups/nexus-cos
   systems:
     description: Names of systems. Without any, all of which there is a set. With O(state=fetched) exactly one.
     type: list
@@ -55,35 +51,6 @@ options:
     description: Stamp of the only set that is copied or fetched. Empty fetches the newest of the repository.
     type: str
     default: ''
-  engine:
-    description: What leads to the other place.
-    type: str
-    choices: [restic, rclone]
-    default: restic
-  repository:
-    description:
-      - The repository, as restic writes it, such as C(/mnt/offsite), C(sftp:backup@far:/sets) or
-        C(s3:https://s3.example.com/sets); or a remote with a folder, as rclone writes it, such as C(far:sets).
-      - An address with a secret in it is refused, because it would stand in the list of processes.
-    type: str
-    required: true
-  password:
-    description:
-      - The password of a repository of restic. Without it nobody can read what is there, you neither.
-      - Exactly one of this and O(password_file) is wanted with O(engine=restic), and none with O(engine=rclone).
-    type: str
-  password_file:
-    description: File with the password, on the host where the module runs.
-    type: path
-  environment:
-    description:
-      - What the way to the repository wants besides, such as C(AWS_ACCESS_KEY_ID) and C(AWS_SECRET_ACCESS_KEY).
-      - A remote of rclone is one of its configuration (C(RCLONE_CONFIG) names another file), or is described here,
-        such as by C(RCLONE_CONFIG_FAR_TYPE) and so on for the remote C(far).
-    type: dict
-  options:
-    description: Extended options of restic (C(-o)), such as C(sftp.command). They are no place for secrets.
-    type: dict
   offsite:
     description:
       - Whether the repository is in another building. Without it, whether its address leads away from this machine;
@@ -99,20 +66,8 @@ options:
       - restic reads packs, and rclone whole sets, another part of them each time.
     type: float
     default: 0
-  bin_dir:
-    description: Folder with C(restic) or C(rclone), where it is not in the C(PATH).
-    type: path
-    default: ''
-  lock_wait:
-    description: Seconds to wait for one who verifies or removes sets of a system, or holds the lock of restic.
-    type: float
-    default: 0
-  deadline:
-    description: Seconds after which it is given up.
-    type: float
-    default: 21600
-requirements:
-  - restic >= 0.14, or rclone >= 1.60, on the host where the module runs
+extends_documentation_fragment:
+  - nexuscos.ops.other_place
 attributes:
   check_mode:
     description: Asks the repository what is there, says what would be copied or fetched, and writes nothing.

@@ -25,11 +25,8 @@ description:
   - From a repository of restic the snapshots are forgotten, and then it is pruned, once. From a remote of rclone the
     manifest goes first, so that half a copy is never taken for one; what a removal that broke off has left goes the
     next time. Nothing else in that place is touched.
+  - The account that O(environment) names has to be one that may remove.
 options:
-  path:
-    description: Folder of the backups, on the host where the module runs.
-    type: path
-    default: /backups/nexus-cos
   systems:
     description: Names of systems. Without any, all of which there is a copy.
     type: list
@@ -50,43 +47,8 @@ options:
     type: int
     choices: [1, 2, 3, 4, 5]
     default: 3
-  engine:
-    description: What leads to the other place.
-    type: str
-    choices: [restic, rclone]
-    default: restic
-  repository:
-    description: The repository or remote, as M(nexuscos.ops.backup_offsite) has it.
-    type: str
-    required: true
-  password:
-    description:
-      - The password of a repository of restic.
-      - Exactly one of this and O(password_file) is wanted with O(engine=restic), and none with O(engine=rclone).
-    type: str
-  password_file:
-    description: File with the password, on the host where the module runs.
-    type: path
-  environment:
-    description: What the way to the repository wants besides. The account has to be one that may remove.
-    type: dict
-  options:
-    description: Extended options of restic (C(-o)), such as C(sftp.command). They are no place for secrets.
-    type: dict
-  bin_dir:
-    description: Folder with C(restic) or C(rclone), where it is not in the C(PATH).
-    type: path
-    default: ''
-  lock_wait:
-    description: Seconds to wait for one who verifies or copies sets of a system, or holds the lock of restic.
-    type: float
-    default: 0.0
-  deadline:
-    description: Seconds after which it is given up.
-    type: float
-    default: 21600.0
-requirements:
-  - restic >= 0.14, or rclone >= 1.60, on the host where the module runs
+extends_documentation_fragment:
+  - nexuscos.ops.other_place
 attributes:
   check_mode:
     description: Asks the repository, says what would go and why each other copy stays, and writes nothing.

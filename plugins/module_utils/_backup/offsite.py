@@ -21,7 +21,6 @@ from .remote import Known, Repository
 from .restic import Restic
 from .run_backup import human
 
-DEADLINE = 6 * 3600.0
 COPYING = "copy to another place"
 _LEVEL = 2
 # What files_backup makes: the list of a snapshot.
@@ -31,29 +30,18 @@ _PGBACKREST = "pgbackrest"
 
 def spec() -> ArgSpec:
     """The options of backup_offsite."""
-    return ArgSpec(
+    own = ArgSpec(
         {
             "state": {"type": "str", "choices": ["copied", "fetched"], "default": "copied"},
-            "path": {"type": "path", "default": "/backups/nexus-cos"},
             "systems": {"type": "list", "elements": "str", "default": []},
             "newest": {"type": "int", "default": 1},
             "set": {"type": "str", "default": ""},
-            "engine": {"type": "str", "choices": ["restic", "rclone"], "default": "restic"},
-            "repository": {"type": "str", "required": True},
-            "password": {"type": "str", "no_log": True},
-            "password_file": {"type": "path", "no_log": False},
-            "environment": {"type": "dict", "no_log": True},
-            "options": {"type": "dict"},
             "offsite": {"type": "bool"},
             "init": {"type": "bool", "default": True},
             "read_percent": {"type": "float", "default": 0.0},
-            "bin_dir": {"type": "path", "default": ""},
-            "lock_wait": {"type": "float", "default": 0.0},
-            "deadline": {"type": "float", "default": DEADLINE},
-        },
-        mutually_exclusive=[("password", "password_file")],
-        required_if=[("engine", "restic", ("password", "password_file"), True)],
+        }
     )
+    return remote.spec().merge(own)
 
 
 def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -73,11 +61,7 @@ def _check(params: Mapping[str, Any]) -> None:
         raise OptionError(f"newest: want 1 set or more of each system, got {params['newest']}")
     if not 0 <= params["read_percent"] <= 100:
         raise OptionError(f"read_percent: want 0 to 100, got {params['read_percent']:g}")
-    if params["deadline"] <= 0 or params["lock_wait"] < 0:
-        raise OptionError("deadline: want more than 0 seconds; lock_wait: 0 or more")
-    remote.check_name(params["repository"])
-    if params["engine"] == "rclone" and (params["password"] or params["password_file"] or params["options"]):
-        raise OptionError("engine: password, password_file and options are restic's; rclone gets all by environment")
+    remote.check(params)
     if params["set"] and not layout.is_stamp(params["set"]):
         raise OptionError(f"set: want a stamp such as 2026-11-29T060000Z, got {params['set']!r}")
     if params["state"] == "fetched" and len(params["systems"]) != 1:

@@ -24,7 +24,6 @@ from .rclone import Rclone
 from .remote import Known, Repository
 from .restic import HOST, Restic
 
-DEADLINE = 6 * 3600.0
 _WHAT = "removal of old copies"
 
 
@@ -115,26 +114,15 @@ class RclonePlace:
 
 def spec() -> ArgSpec:
     """The options of backup_offsite_prune."""
-    return ArgSpec(
+    own = ArgSpec(
         {
-            "path": {"type": "path", "default": "/backups/nexus-cos"},
             "systems": {"type": "list", "elements": "str", "default": []},
             "keep": {"type": "dict", "default": {}},
             "keep_of": {"type": "dict", "default": {}},
             "level": {"type": "int", "default": retention.LEVEL, "choices": [1, 2, 3, 4, 5]},
-            "engine": {"type": "str", "choices": ["restic", "rclone"], "default": "restic"},
-            "repository": {"type": "str", "required": True},
-            "password": {"type": "str", "no_log": True},
-            "password_file": {"type": "path", "no_log": False},
-            "environment": {"type": "dict", "no_log": True},
-            "options": {"type": "dict"},
-            "bin_dir": {"type": "path", "default": ""},
-            "lock_wait": {"type": "float", "default": 0.0},
-            "deadline": {"type": "float", "default": DEADLINE},
-        },
-        mutually_exclusive=[("password", "password_file")],
-        required_if=[("engine", "restic", ("password", "password_file"), True)],
+        }
     )
+    return remote.spec().merge(own)
 
 
 def run(params: Mapping[str, Any], check_mode: bool, now: float | None = None) -> dict[str, Any]:
@@ -166,11 +154,7 @@ def run(params: Mapping[str, Any], check_mode: bool, now: float | None = None) -
 
 
 def _rules(params: Mapping[str, Any]) -> tuple[retention.Rules | None, dict[str, retention.Rules | None]]:
-    if params["lock_wait"] < 0 or params["deadline"] <= 0:
-        raise OptionError("deadline: want more than 0 seconds; lock_wait: 0 or more")
-    remote.check_name(params["repository"])
-    if params["engine"] == "rclone" and (params["password"] or params["password_file"] or params["options"]):
-        raise OptionError("engine: password, password_file and options are restic's; rclone gets all by environment")
+    remote.check(params)
     keep_of: dict[str, retention.Rules | None] = {}
     for system, one in params["keep_of"].items():
         if not isinstance(one, Mapping):

@@ -18,11 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
+from .._core.argspec import ArgSpec
 from .._core.errors import OptionError
 from .._core.redact import redact_text
 from . import layout, stream
 from .manifest import Manifest
 
+DEADLINE = 6 * 3600.0
 _PIECE = 1 << 16
 _LOOK_EVERY = 0.5
 _TAIL = 1 << 16
@@ -205,6 +207,38 @@ def program(params: Mapping[str, Any], name: str) -> str:
 def is_refused(text: str) -> bool:
     """Does an engine say that it may not, or cannot ever, rather than that there is nothing?"""
     return bool(_HOPELESS.search(text) or _DENIED.search(text))
+
+
+def spec() -> ArgSpec:
+    """The options of all modules that work with the sets of another place."""
+    return ArgSpec(
+        {
+            "path": {"type": "path", "default": "/backups/nexus-cos"},
+            "engine": {"type": "str", "choices": ["restic", "rclone"], "default": "restic"},
+            "repository": {"type": "str", "required": True},
+            "password": {"type": "str", "no_log": True},
+            "password_file": {"type": "path", "no_log": False},
+            "environment": {"type": "dict", "no_log": True},
+            "options": {"type": "dict"},
+            "bin_dir": {"type": "path", "default": ""},
+            "lock_wait": {"type": "float", "default": 0.0},
+            "deadline": {"type": "float", "default": DEADLINE},
+        },
+        mutually_exclusive=[("password", "password_file")],
+        required_if=[("engine", "restic", ("password", "password_file"), True)],
+    )
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Refuse what makes no sense among these options.
+
+    :raises OptionError: something does not.
+    """
+    if params["deadline"] <= 0 or params["lock_wait"] < 0:
+        raise OptionError("deadline: want more than 0 seconds; lock_wait: 0 or more")
+    check_name(params["repository"])
+    if params["engine"] == "rclone" and (params["password"] or params["password_file"] or params["options"]):
+        raise OptionError("engine: password, password_file and options are restic's; rclone gets all by environment")
 
 
 def check_name(repository: str) -> None:

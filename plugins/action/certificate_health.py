@@ -13,3 +13,4 @@ class ActionModule(LocalLook):
     """See plugins/modules/certificate_health.py for the documentation."""
 
     MODULE = certificate_health
+    LIBRARIES = ("cryptography.x509", "cryptography.hazmat.primitives.asymmetric.padding")

@@ -13,3 +13,4 @@ class ActionModule(LocalLook):
     """See plugins/modules/mongodb_health.py for the documentation."""
 
     MODULE = mongodb_health
+    LIBRARIES = ("pymongo", "bson.json_util")

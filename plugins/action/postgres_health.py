@@ -13,3 +13,4 @@ class ActionModule(LocalLook):
     """See plugins/modules/postgres_health.py for the documentation."""
 
     MODULE = postgres_health
+    LIBRARIES = ("psycopg",)

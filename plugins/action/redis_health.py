@@ -13,3 +13,4 @@ class ActionModule(LocalLook):
     """See plugins/modules/redis_health.py for the documentation."""
 
     MODULE = redis_health
+    LIBRARIES = ("redis", "redis.sentinel")

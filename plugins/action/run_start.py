@@ -17,6 +17,10 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._core.observe import 
 from ansible_collections.nexuscos.ops.plugins.module_utils._report import journal
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.model import FAIL_ON
 from ansible_collections.nexuscos.ops.plugins.module_utils._report.store import stamp
+from ansible_collections.nexuscos.ops.plugins.plugin_utils import warm
+
+# Before the first fork of the run that comes now.
+warm.templates()
 
 
 class ActionModule(ActionBase):

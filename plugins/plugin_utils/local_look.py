@@ -24,19 +24,26 @@ from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import OpsError
-from ansible_collections.nexuscos.ops.plugins.plugin_utils import same_process
+from ansible_collections.nexuscos.ops.plugins.plugin_utils import same_process, warm
 
 
 class LocalLook(ActionBase):
     """Looks in this process where that is the same as sending the module, and sends it elsewhere.
 
     :cvar MODULE: the module, imported; ``spec()`` gives its options, ``run(params)`` its return values.
+    :cvar LIBRARIES: import names of what the look needs beside this collection; see warm.py.
     """
 
     MODULE: ModuleType
+    LIBRARIES: tuple[str, ...] = ()
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _supports_async = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        warm.templates()
+        warm.libraries(*cls.LIBRARIES)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -84,7 +84,7 @@ def collect(params: Mapping[str, Any], files: Files | None = None) -> Observatio
         "pressure": section(lambda: load.pressure(files, groups, container)),
         "memory": section(lambda: load.memory(files, groups, container)),
         "load": section(lambda: load.load(files, container, clock)),
-        "units": section(lambda: units.look(clock, now)),
+        "units": section(lambda: units.look(files, clock, now)),
         "kernel": section(lambda: kernel.look(files, container, params["kernel_log_hours"], clock, now)),
         "oom": section(lambda: kernel.counters(files, groups, container)),
         "reboot": section(lambda: kernel.reboot(files, container)),

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .._core.errors import LookError
-from .files import Clock, run
+from .files import Clock, Files, run
+from .unit_files import enabled_timers
 
 Run = Callable[[Sequence[str], float], str]
 
@@ -35,7 +36,7 @@ _SECONDS = {
 }  # fmt: skip
 
 
-def look(clock: Clock, now: float, run: Run = run) -> dict[str, Any]:
+def look(files: Files, clock: Clock, now: float, run: Run = run) -> dict[str, Any]:
     """All units that systemd has loaded, those that matter; restarts of the last hour; timers and when they were due.
 
     :param now: seconds since the epoch.
@@ -50,7 +51,7 @@ def look(clock: Clock, now: float, run: Run = run) -> dict[str, Any]:
     timers = [_timer(unit, now, clock, run) for unit in units if unit["Id"].endswith(".timer")][:_MOST_TIMERS]
     timers += [
         {"name": name, "enabled": True, "active": "inactive"}
-        for name in _enabled_timers(clock, run)
+        for name in enabled_timers(files)
         if name not in {timer["name"] for timer in timers}
     ]
     return {"units": services, "timers": timers, "restarts_reason": reason}
@@ -114,19 +115,6 @@ def _restarts(clock: Clock, run: Run) -> tuple[dict[str, int], str]:
         if isinstance(unit, str):
             counted[unit] = counted.get(unit, 0) + 1
     return counted, ""
-
-
-def _enabled_timers(clock: Clock, run: Run) -> list[str]:
-    """Timers that are enabled; those of them that systemd has not even loaded do not run."""
-    try:
-        text = run(
-            ["systemctl", "list-unit-files", "--no-pager", "--no-legend", "--plain", "--type=timer", "--state=enabled"],
-            clock.left(5.0),
-        )
-    except LookError:
-        return []
-    names = [line.split()[0] for line in text.splitlines() if line.split()]
-    return [name for name in names if "@." not in name]
 
 
 def _timer(unit: Mapping[str, str], now: float, clock: Clock, run: Run) -> dict[str, Any]:

@@ -69,22 +69,35 @@ class Scripted:
 
     def __call__(self, command: Sequence[str], _seconds: float) -> str:
         self.asked.append(list(command))
-        name = command[0] if command[1] not in ("list-unit-files",) else "list"
+        name = command[0]
         answer = self.said.get(name.replace("-", "_"), LookError("other", f"{name} is not installed"))
         if isinstance(answer, LookError):
             raise answer
         return answer
 
 
-def test_units_restarts_and_timers() -> None:
+NOTHING = Files("/not/there/4711")
+
+
+def enable(root: Path, name: str) -> None:
+    """A timer as ``systemctl enable`` leaves it below `root`."""
+    wants = root / "etc/systemd/system/timers.target.wants"
+    wants.mkdir(parents=True, exist_ok=True)
+    (root / "lib/systemd/system").mkdir(parents=True, exist_ok=True)
+    (root / "lib/systemd/system" / name).write_text("[Timer]\n", encoding="utf-8")
+    (wants / name).symlink_to(f"/lib/systemd/system/{name}")
+
+
+def test_units_restarts_and_timers(tmp_path: Path) -> None:
+    for name in ("job.timer", "stopped.timer", "template@.timer"):
+        enable(tmp_path, name)
     run = Scripted(
         systemctl=SHOW,
         journalctl=JOURNAL,
-        list="job.timer enabled enabled\nstopped.timer enabled enabled\ntemplate@.timer enabled enabled\n",
         systemd_analyze="  Original form: x\n    Next elapse: Sun 2026-11-29 00:00:00 UTC\n       From now: 1h ago\n",
     )
     now = units.moment("2026-11-29 00:31:00") or 0.0
-    seen = units.look(Clock(10), now, run)
+    seen = units.look(Files(str(tmp_path)), Clock(10), now, run)
     (service,) = seen["units"]
     assert (service["name"], service["restarts"], service["restarts_hour"], service["exit"]) == (
         "loop.service",
@@ -104,21 +117,23 @@ def test_a_timer_that_waits_is_not_calculated() -> None:
     show = SHOW.replace("NextElapseUSecRealtime=", "NextElapseUSecRealtime=Sun 2026-11-29 12:00:00 UTC").replace(
         "SubState=running", "SubState=waiting"
     )
-    run = Scripted(systemctl=show, journalctl=JOURNAL, list="")
-    seen = units.look(Clock(10), units.moment("2026-11-29 00:31:00") or 0.0, run)
+    run = Scripted(systemctl=show, journalctl=JOURNAL)
+    seen = units.look(NOTHING, Clock(10), units.moment("2026-11-29 00:31:00") or 0.0, run)
     assert "late_s" not in seen["timers"][0]
     assert not [command for command in run.asked if command[0] == "systemd-analyze"]
 
 
 def test_the_hour_of_a_calendar_is_told_in_utc() -> None:
     text = "    Next elapse: Sun 2026-11-29 06:00:00 CET\n       (in UTC): Sun 2026-11-29 05:00:00 UTC\n"
-    run = Scripted(systemctl=SHOW, journalctl=JOURNAL, list="", systemd_analyze=text)
-    (timer,) = units.look(Clock(10), units.moment("2026-11-29 05:11:00") or 0.0, run)["timers"]
+    run = Scripted(systemctl=SHOW, journalctl=JOURNAL, systemd_analyze=text)
+    (timer,) = units.look(NOTHING, Clock(10), units.moment("2026-11-29 05:11:00") or 0.0, run)["timers"]
     assert timer["late_s"] == 600.0
 
 
 def test_a_journal_that_may_not_be_read_is_said() -> None:
-    seen = units.look(Clock(10), NOW, Scripted(systemctl=SHOW, journalctl=LookError("denied", "not permitted")))
+    seen = units.look(
+        NOTHING, Clock(10), NOW, Scripted(systemctl=SHOW, journalctl=LookError("denied", "not permitted"))
+    )
     assert seen["restarts_reason"] == "not permitted"
     assert seen["units"][0]["restarts_hour"] is None
     assert seen["timers"][0].get("late_s") is None
@@ -126,7 +141,7 @@ def test_a_journal_that_may_not_be_read_is_said() -> None:
 
 def test_no_systemd() -> None:
     with pytest.raises(LookError, match="not installed"):
-        units.look(Clock(10), NOW, Scripted())
+        units.look(NOTHING, Clock(10), NOW, Scripted())
 
 
 @pytest.mark.parametrize(

@@ -40,19 +40,16 @@ class RemoteLook(ActionBase):
 
     :cvar NAME: short name of the module.
     :cvar CHECKS: its checks.
-    :cvar LIBRARIES: import names of what a look in this process needs beside this collection; see warm.py.
     """
 
     NAME = ""
     CHECKS: tuple[Check, ...] = ()
-    LIBRARIES: tuple[str, ...] = ()
     TRANSFERS_FILES = False
     _supports_check_mode = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         warm.templates()
-        warm.libraries(*cls.LIBRARIES)
 
     def spec(self) -> ArgSpec:
         """The options of the module, the controller's included."""

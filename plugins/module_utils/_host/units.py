@@ -49,10 +49,9 @@ def look(files: Files, clock: Clock, now: float, run: Run = run) -> dict[str, An
     restarts, reason = _restarts(clock, run) if _suspect(units, monotonic) else ({}, "")
     services = [_service(unit, monotonic, restarts) for unit in units if not unit["Id"].endswith(".timer")]
     timers = [_timer(unit, now, clock, run) for unit in units if unit["Id"].endswith(".timer")][:_MOST_TIMERS]
+    loaded = {unit["Id"] for unit in units}
     timers += [
-        {"name": name, "enabled": True, "active": "inactive"}
-        for name in enabled_timers(files)
-        if name not in {timer["name"] for timer in timers}
+        {"name": name, "enabled": True, "active": "inactive"} for name in enabled_timers(files) if name not in loaded
     ]
     return {"units": services, "timers": timers, "restarts_reason": reason}
 

@@ -130,3 +130,16 @@ def host(root: Path, texts: dict[str, str]) -> Files:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return Files(str(root))
+
+
+def unit_file(root: Path, name: str, place: str = "lib/systemd/system", text: str = "[Timer]\n") -> None:
+    """A unit file of systemd below `root`."""
+    (root / place).mkdir(parents=True, exist_ok=True)
+    (root / place / name).write_text(text, encoding="utf-8")
+
+
+def enable(root: Path, name: str, folder: str = "timers.target.wants") -> None:
+    """The link that ``systemctl enable`` makes."""
+    wants = root / "etc/systemd/system" / folder
+    wants.mkdir(parents=True, exist_ok=True)
+    (wants / name).symlink_to(f"/lib/systemd/system/{name}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host_looks import NOW, host
+from host_looks import NOW, enable, host, unit_file
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import LookError, OptionError
 from ansible_collections.nexuscos.ops.plugins.module_utils._host import clocks, docker, kernel, units
@@ -79,17 +79,9 @@ class Scripted:
 NOTHING = Files("/not/there/4711")
 
 
-def enable(root: Path, name: str) -> None:
-    """A timer as ``systemctl enable`` leaves it below `root`."""
-    wants = root / "etc/systemd/system/timers.target.wants"
-    wants.mkdir(parents=True, exist_ok=True)
-    (root / "lib/systemd/system").mkdir(parents=True, exist_ok=True)
-    (root / "lib/systemd/system" / name).write_text("[Timer]\n", encoding="utf-8")
-    (wants / name).symlink_to(f"/lib/systemd/system/{name}")
-
-
 def test_units_restarts_and_timers(tmp_path: Path) -> None:
     for name in ("job.timer", "stopped.timer", "template@.timer"):
+        unit_file(tmp_path, name)
         enable(tmp_path, name)
     run = Scripted(
         systemctl=SHOW,
@@ -111,6 +103,16 @@ def test_units_restarts_and_timers(tmp_path: Path) -> None:
     assert stopped == {"name": "stopped.timer", "enabled": True, "active": "inactive"}
     asked = [command for command in run.asked if command[0] == "systemd-analyze"]
     assert [command[2] for command in asked] == ["--base-time=2026-11-28 18:00:00 UTC"] * 2
+
+
+def test_timers_beyond_the_most_that_are_told_are_not_taken_for_stopped(tmp_path: Path) -> None:
+    names = [f"job{number}.timer" for number in range(40)]
+    for name in names:
+        unit_file(tmp_path, name)
+        enable(tmp_path, name)
+    show = "\n".join(f"Id={name}\nLoadState=loaded\nActiveState=active\nSubState=waiting\n" for name in names)
+    seen = units.look(Files(str(tmp_path)), Clock(10), NOW, Scripted(systemctl=show))
+    assert {timer["active"] for timer in seen["timers"]} == {"active"}
 
 
 def test_a_timer_that_waits_is_not_calculated() -> None:

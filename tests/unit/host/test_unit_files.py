@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from host_looks import enable
+from host_looks import unit_file as unit
 
 from ansible_collections.nexuscos.ops.plugins.module_utils._host.files import Files
 from ansible_collections.nexuscos.ops.plugins.module_utils._host.unit_files import enabled_timers
@@ -20,17 +22,6 @@ def _root(tmp_path: Path) -> Path:
     for folder in (f"{ETC}/timers.target.wants", "run/systemd/system", "lib/systemd/system"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
-
-
-def enable(root: Path, name: str, folder: str = "timers.target.wants") -> None:
-    """The link that ``systemctl enable`` makes."""
-    (root / ETC / folder).mkdir(exist_ok=True)
-    (root / ETC / folder / name).symlink_to(f"/lib/systemd/system/{name}")
-
-
-def unit(root: Path, name: str, place: str = "lib/systemd/system", text: str = "[Timer]\n") -> None:
-    """A unit file."""
-    (root / place / name).write_text(text, encoding="utf-8")
 
 
 def found(root: Path) -> list[str]:
@@ -84,7 +75,15 @@ def test_a_unit_that_is_linked_from_elsewhere(root: Path) -> None:
     unit(root, "near.timer", ETC)
     (root / ETC / "alias.timer").symlink_to("near.timer")
     enable(root, "alias.timer")
-    assert found(root) == ["alias.timer", "app.timer"]
+    assert found(root) == ["app.timer", "near.timer"]
+
+
+def test_an_alias_is_called_by_its_unit_file(root: Path) -> None:
+    unit(root, "near.timer", ETC)
+    (root / ETC / "alias.timer").symlink_to("near.timer")
+    enable(root, "near.timer")
+    enable(root, "alias.timer")
+    assert found(root) == ["near.timer"]
 
 
 def test_services_and_files_in_the_place_of_folders_are_passed_over(root: Path) -> None:

@@ -39,7 +39,7 @@ json.dump(sorted(sys.modules), sys.stdout)
     return set(json.loads(done.stdout))
 
 
-def test_every_look_with_a_client_library_names_it() -> None:
+def test_the_looks_that_name_a_client_library_are_found() -> None:
     assert set(WITH_LIBRARIES) == {"certificate_health", "mongodb_health", "postgres_health", "redis_health"}
 
 

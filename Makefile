@@ -31,7 +31,7 @@ include $(wildcard tests/*/*.mk)
 
 ##@ Test
 .PHONY: test
-test: setup ## Everything, with the lab: what .ci/run does (STAGES="lint unit-newest" for some; about an hour)
+test: setup ## Everything, with the lab: what .ci/run does (STAGES="lint faults" for some and what they need; under an hour)
 	@$(VENV)/bin/python tests/run_stages.py $(if $(LAB_DOWN),--lab-down) $(STAGES)
 
 .PHONY: lint
@@ -61,11 +61,11 @@ format: ## Format the Python code and mend what ruff can mend
 	ruff format .
 
 .PHONY: unit
-unit: ## Unit tests, 20 s (OLDEST=1: with the oldest ansible-core; TESTS=tests/unit/http ARGS="-k name")
-	@$(TESTED)/bin/python -m pytest -c pyproject.toml -o cache_dir=.cache/pytest-$(TESTED) $(or $(TESTS),tests/unit) $(ARGS)
+unit: $(if $(OLDEST),setup-oldest,setup) ## Unit tests, 2 min (OLDEST=1: with the oldest ansible-core; TESTS=tests/unit/http ARGS="-k name")
+	@$(TESTED)/bin/python -m pytest -c pyproject.toml -o cache_dir=.cache/pytest-$(TESTED) $(or $(TESTS),-n 2 tests/unit) $(ARGS)
 
 .PHONY: sanity
-sanity: ## ansible-test sanity (OLDEST=1; ARGS="--test validate-modules plugins/modules/k8s_health.py")
+sanity: $(if $(OLDEST),setup-oldest,setup) ## ansible-test sanity (OLDEST=1; ARGS="--test validate-modules plugins/modules/k8s_health.py")
 	@$(VENV)/bin/python tests/sanity_workspace.py $(TESTED) $(ARGS)
 
 .PHONY: artefact
@@ -78,12 +78,12 @@ integration: ## On the lab: modules, history, reports (ARGS="-k history")
 	  --ignore tests/integration/test_root_causes.py --ignore tests/integration/backup $(ARGS)
 
 .PHONY: backup-matrix
-backup-matrix: ## Backups of real servers: made, damaged, proven, restored, and broken off at every point (ARGS="-k redis")
-	@$(VENV)/bin/python -m pytest tests/integration/backup $(ARGS)
+backup-matrix: ## Backups of real servers: made, damaged, proven, restored, and broken off at every point (ARGS="-n 0 -k redis")
+	@$(VENV)/bin/python -m pytest tests/integration/backup -n 3 --dist loadfile $(ARGS)
 
 .PHONY: fault-matrix
-fault-matrix: ## On the lab: every fault causes exactly its findings (ARGS="-k redis")
-	@$(VENV)/bin/python -m pytest tests/integration/test_fault_matrix.py $(ARGS)
+fault-matrix: ## On the lab: every fault causes exactly its findings (ARGS="-n 0 -k redis")
+	@$(VENV)/bin/python -m pytest tests/integration/test_fault_matrix.py -n 3 --dist loadgroup $(ARGS)
 
 .PHONY: root-cause-matrix
 root-cause-matrix: ## On the lab: one thing is broken, and the report's first line names it (ARGS="-k node-lost")

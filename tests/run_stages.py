@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make test`: all stages, a line each, the whole output in .cache/test/<stage>.log.
 
-After the set-up there are two lanes side by side, each in its order: what looks at the code, with the backups in other
-places at its end, and what plays on servers. The latter mostly waits for something to break or to be healed.
+After the set-up there are two lanes side by side, each in its order: what plays on the lab, and what looks at the code,
+with the backups at its end, which bring servers of their own. The lab's takes longest, and mostly waits for something
+to break or to be healed: it has the processor first, and the other what is left.
 
 A stage that fails prints the end of its log, and the last lines name again every test that failed. The stages that need
 it are left out, and count as failed; the others run all the same, so that one run tells everything. A stage fails by
@@ -12,7 +13,7 @@ its exit status, by a test that was skipped (nothing is optional here), by havin
 running past its limit.
 The last line counts the tests of all stages; a stage that is no pytest run counts as one test.
 
-Stages named as arguments run alone: `python tests/run_stages.py lint unit-newest`.
+Stages named as arguments are played with those that they need, and no others: `python tests/run_stages.py lint faults`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Stage:
     """One step.
 
     :ivar target: of make; what: it shows; limit: minutes that it may take; pytest: whether its tests are counted.
-    :ivar needs: stages without which it is left out; lane: in which it waits for its turn, empty: before all lanes.
+    :ivar needs: stages that it waits for, and without which it is left out.
+    :ivar lane: in which it waits for its turn, empty: before all lanes; nice: how far it stands back.
     """
 
     name: str
@@ -55,18 +57,32 @@ class Stage:
     options: tuple[str, ...] = ()
     needs: tuple[str, ...] = ("setup",)
     lane: str = "code"
+    nice: int = 10
 
 
 OLDEST = ("setup-oldest",)
 LAB = ("lab-ready",)
 OLD = ("OLDEST=1",)
-# Backups in other places want no lab: they fill the shorter lane, and run beside the first faults.
-ELSEWHERE, NOT_ELSEWHERE = "ARGS=-m elsewhere", 'ARGS=-m "not elsewhere"'
+NOWAIT = ("NOWAIT=1",)
+
+
+def on_lab(name: str, target: str, what: str, limit: int, pytest: bool = True) -> Stage:
+    """A stage that plays on the lab with its Kubernetes."""
+    return Stage(name, target, what, limit, pytest=pytest, needs=LAB, lane="lab", nice=0)
+
+
 # The limits are for a busy machine: they are there for what hangs.
 STAGES = (
-    Stage("setup", "setup", "the newest ansible-core", 10, needs=(), lane=""),
-    Stage("setup-oldest", "setup-oldest", "the oldest ansible-core", 10, lane=""),
-    Stage("lab-start", "lab", "the lab; Kubernetes is built in the background", 15, options=("NOWAIT=1",), lane=""),
+    Stage("setup", "setup", "the newest ansible-core", 10, needs=(), lane="", nice=0),
+    Stage("lab-start", "lab", "the lab; Kubernetes is built in the background", 15, options=NOWAIT, lane="lab", nice=0),
+    Stage(
+        "lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45, needs=("lab-start",), lane="lab", nice=0
+    ),
+    on_lab("molecule", "molecule", "the morning, from the bundle and on the lab", 15, pytest=False),
+    on_lab("integration", "integration", "modules and reports on the lab", 40),
+    on_lab("faults", "fault-matrix", "faults, and exactly their findings", 60),
+    on_lab("root-causes", "root-cause-matrix", "the first line names it", 30),
+    Stage("setup-oldest", "setup-oldest", "the oldest ansible-core", 15),
     Stage("lint", "lint", "ruff, mypy, yamllint, ansible-lint, shellcheck, changelog", 20, options=("--keep-going",)),
     Stage("docs", "docs-check", "plugin documentation; generated pages are current", 15),
     Stage("unit-newest", "unit", "unit tests", 25, pytest=True),
@@ -75,15 +91,8 @@ STAGES = (
     Stage("sanity-oldest", "sanity", "ansible-test sanity on the oldest", 25, options=OLD, needs=OLDEST),
     Stage("artefact", "artefact", "the built tarball alone in an empty place", 15, pytest=True),
     Stage("browser", "browser", "the report's page in a real browser", 20, pytest=True),
-    Stage("elsewhere", "backup-matrix", "backups in other places", 40, pytest=True, options=(ELSEWHERE,)),
-    Stage(
-        "backups", "backup-matrix", "sets proven and restored", 40, pytest=True, options=(NOT_ELSEWHERE,), lane="lab"
-    ),
-    Stage("lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45, needs=("lab-start",), lane="lab"),
-    Stage("molecule", "molecule", "the morning, from the bundle and on the lab", 15, needs=LAB, lane="lab"),
-    Stage("integration", "integration", "modules and reports on the lab", 40, pytest=True, needs=LAB, lane="lab"),
-    Stage("faults", "fault-matrix", "faults, and exactly their findings", 60, pytest=True, needs=LAB, lane="lab"),
-    Stage("root-causes", "root-cause-matrix", "the first line names it", 30, pytest=True, needs=LAB, lane="lab"),
+    # Its servers are started by programs that the lab installs.
+    Stage("backups", "backup-matrix", "sets proven and restored", 60, pytest=True, needs=("lab-start",), nice=5),
 )
 LAB_DOWN = Stage("lab-down", "lab-down", "ends the lab", 5, needs=(), lane="")
 
@@ -100,7 +109,7 @@ class Processes:
     """What runs at this moment, so that it can be ended when the run is."""
 
     def __init__(self) -> None:
-        self._lock, self._running, self._stopped = threading.Lock(), set[subprocess.Popen[bytes]](), False
+        self._lock, self._running, self.stopped = threading.Lock(), set[subprocess.Popen[bytes]](), False
 
     def start(self, argv: list[str], environment: dict[str, str], output: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start one, in a group of its own.
@@ -108,7 +117,7 @@ class Processes:
         :raises Stopped: nothing is started any more.
         """
         with self._lock:
-            if self._stopped:
+            if self.stopped:
                 raise Stopped
             process = subprocess.Popen(
                 argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
@@ -124,7 +133,7 @@ class Processes:
     def stop(self) -> None:
         """End all, and start none any more."""
         with self._lock:
-            self._stopped, running = True, list(self._running)
+            self.stopped, running = True, list(self._running)
         for process in running:
             end(process)
 
@@ -137,7 +146,9 @@ def run(stage: Stage, log: Path, processes: Processes) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PY_COLORS": "0"}
     environment.pop("MAKEFLAGS", None)
     with log.open("wb") as output:
-        process = processes.start(["make", *stage.options, stage.target], environment, output)
+        process = processes.start(
+            ["nice", "-n", str(stage.nice), "make", *stage.options, stage.target], environment, output
+        )
         try:
             status = process.wait(timeout=stage.limit * 60)
         except subprocess.TimeoutExpired:
@@ -200,6 +211,7 @@ class Run:
         self.passed = self.failed = 0
         self.names: list[str] = []
         self._times, self._lost, self._done, self._lock = read_times(), set[str](), 0, threading.Lock()
+        self._over = {stage.name: threading.Event() for stage in stages}
 
     def play(self) -> Run:
         """All stages: those without a lane first, then the lanes side by side."""
@@ -224,6 +236,10 @@ class Run:
     def lane(self, stages: list[Stage]) -> None:
         """Stages one after the other, all but those that need one that failed."""
         for stage in stages:
+            try:
+                self.wait_for(stage.needs)
+            except Stopped:
+                return
             with self._lock:
                 missing = sorted(self._lost.intersection(stage.needs))
             if missing:
@@ -235,6 +251,16 @@ class Run:
                 self.one(stage)
             except Stopped:
                 return
+
+    def wait_for(self, names: tuple[str, ...]) -> None:
+        """Wait for stages, of whatever lane; those that are not played are nothing to wait for.
+
+        :raises Stopped: the whole run is to end.
+        """
+        for over in [self._over[name] for name in names if name in self._over]:
+            while not over.wait(0.2):
+                if self.processes.stopped:
+                    raise Stopped
 
     def one(self, stage: Stage) -> None:
         log, started = LOGS / f"{stage.name}.log", time.monotonic()
@@ -271,6 +297,16 @@ class Run:
                 self._times[stage.name] = round(seconds, 1)
                 TIMES.write_text(json.dumps(self._times))
             print(f"[{self._done:2}/{len(self.stages)}] {stage.name:14} {words}", flush=True)
+            self._over[stage.name].set()
+
+
+def chosen(names: list[str]) -> list[Stage]:
+    """Stages of these names, and whatever they need; all for no name."""
+    wanted = set(names or [stage.name for stage in STAGES])
+    for stage in reversed(STAGES):
+        if stage.name in wanted:
+            wanted.update(stage.needs)
+    return [stage for stage in STAGES if stage.name in wanted]
 
 
 def play(stages: list[Stage]) -> Run:
@@ -280,7 +316,7 @@ def play(stages: list[Stage]) -> Run:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the stages of `make test`.")
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help="only these")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help="only these, and what they need")
     parser.add_argument("--lab-down", action="store_true", help="end the lab afterwards, also when a stage failed")
     arguments = parser.parse_args()
     unknown = set(arguments.stages) - {stage.name for stage in STAGES}
@@ -291,7 +327,7 @@ def main() -> int:
     started = time.monotonic()
     runs = []
     try:
-        runs.append(play([stage for stage in STAGES if not arguments.stages or stage.name in arguments.stages]))
+        runs.append(play(chosen(arguments.stages)))
     except KeyboardInterrupt:
         print("\ninterrupted")
         return 130

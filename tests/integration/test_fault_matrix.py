@@ -1,7 +1,12 @@
-"""Every check has a fault in the lab that trips it, exactly it, and a healthy lab that does not."""
+"""Every check has a fault in the lab that trips it, exactly it, and a healthy lab that does not.
+
+Batches that touch nothing of each other may be tried side by side: `make fault-matrix` has three workers, each of which
+takes a group (:func:`faults.groups`).
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 from pathlib import Path
@@ -17,6 +22,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils import _catalogue  # 
 
 FAULTS = faults.every()
 BATCHES = faults.batches(FAULTS)
+GROUPS = faults.groups(BATCHES)
 RESULTS = ROOT / ".cache" / "fault-matrix.json"
 
 
@@ -25,18 +31,21 @@ def environment() -> dict[str, str]:
     """The lab's environment; the lab is healthy before the first fault, or nothing that follows means anything."""
     prefix = faults.lab_prefix()
     found = faults.lab_environment() | {"NEXUSCOS_LAB_PREFIX": prefix, "PREFIX": prefix, "LAB": str(ROOT / ".lab")}
-    for name in faults.applied():
-        faults.heal(faults.named(name), found)
+    # What is in force while nobody tries anything was left by a run that was ended.
+    with faults.alone():
+        for name in faults.applied():
+            faults.heal(faults.named(name), found)
     return found
 
 
 def test_the_healthy_lab_shows_nothing(environment: dict[str, str]) -> None:
     hosts = tuple(sorted({host for fault in FAULTS.values() for host in fault.observe}))
-    left, waited = faults._until(set(), hosts, {}, 120)
+    with faults.alone():
+        left, waited = faults._until(set(), hosts, {}, 120)
     assert not left, f"after {waited:.0f} s"
 
 
-@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(GROUPS[name])) for name in BATCHES])
 def test_faults_cause_exactly_their_findings(name: str, environment: dict[str, str]) -> None:
     verdict = faults.trial(BATCHES[name], environment)
     _keep(name, verdict)
@@ -48,15 +57,19 @@ def test_faults_cause_exactly_their_findings(name: str, environment: dict[str, s
 def _keep(name: str, verdict: faults.Verdict) -> None:
     """Keep the figures for docs and the closing note."""
     RESULTS.parent.mkdir(exist_ok=True)
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    known[name] = {
-        "faults": [fault.name for fault in BATCHES[name]],
-        "findings": sum(len(fault.expect) for fault in BATCHES[name]),
-        "passed": bool(verdict),
-        "seen_after_s": round(verdict.seen_after, 1),
-        "healed_after_s": round(verdict.healed_after, 1),
-    }
-    RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    with RESULTS.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known = json.loads(file.read() or "{}")
+        known[name] = {
+            "faults": [fault.name for fault in BATCHES[name]],
+            "findings": sum(len(fault.expect) for fault in BATCHES[name]),
+            "passed": bool(verdict),
+            "seen_after_s": round(verdict.seen_after, 1),
+            "healed_after_s": round(verdict.healed_after, 1),
+        }
+        file.truncate(0)
+        file.write(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
 def test_every_check_has_a_fault() -> None:

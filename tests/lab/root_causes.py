@@ -104,7 +104,7 @@ def trial(cause: RootCause, steps: dict[str, str], heal_within: float = 240) -> 
                 waited = time.monotonic() - began
                 if right or waited > cause.settle:
                     break
-                time.sleep(2)
+                time.sleep(faults.pause(waited))
         finally:
             faults.heal(cause.fault, steps)
         until = time.monotonic() + heal_within

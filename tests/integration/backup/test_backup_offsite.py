@@ -29,8 +29,6 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (  # n
 )
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import OpsError, OptionError  # noqa: E402
 
-pytestmark = pytest.mark.elsewhere
-
 PASSWORD = "geheim-of-the-other-place"
 NOW = 1_795_950_000.0
 

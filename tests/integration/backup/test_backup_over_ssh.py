@@ -21,8 +21,6 @@ from relay import Relay
 from running import answer_of, children, is_gone, wait_for
 from scratch import BIN, DATABASE, RUN, Source, counts, fill, module, postgres, start_module
 
-pytestmark = pytest.mark.elsewhere
-
 # Much more than what lies between the two ends at any time, so that pg_dump is at work when the stream is held.
 LARGE = "CREATE TABLE heavy AS SELECT n, md5(n::text) || md5((n + 1)::text) AS pad FROM generate_series(1, 300000) n"
 MOST = 600_000

@@ -9,15 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "backup"))
 
 from backups import dump, judged, look, named, put, stamp  # noqa: E402
-
-pytestmark = pytest.mark.elsewhere
 
 
 def step(name: str, lab: Path) -> None:

@@ -24,8 +24,6 @@ sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
 from terminal import terminal
 
-pytestmark = pytest.mark.elsewhere
-
 RESTIC = ("password", "environment", "options", "repository")
 
 

@@ -35,8 +35,6 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (  # n
 )
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import OpsError, OptionError  # noqa: E402
 
-pytestmark = pytest.mark.elsewhere
-
 NOW = 1_795_950_000.0
 WAYS = [("restic", "s3"), ("restic", "sftp"), ("rclone", "s3"), ("rclone", "sftp"), ("rclone", "folder")]
 FAR = WAYS[:4]

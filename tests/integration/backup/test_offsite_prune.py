@@ -32,8 +32,6 @@ from ansible_collections.nexuscos.ops.plugins.module_utils._backup import (  # n
 )
 from ansible_collections.nexuscos.ops.plugins.module_utils._core.errors import OpsError, OptionError  # noqa: E402
 
-pytestmark = pytest.mark.elsewhere
-
 NOW = 1_795_950_000.0
 DAYS = 5
 WAYS = [("restic", "folder"), ("restic", "s3"), ("rclone", "folder"), ("rclone", "s3"), ("rclone", "sftp")]

@@ -18,8 +18,6 @@ from pgbackrest_repo import STANZA, Archive, archive, as_account, flip
 from running import answer_of, children, is_gone, said, stopped, wait_for, watched
 from scratch import DATABASE, PASSWORD, module, start_module
 
-pytestmark = pytest.mark.elsewhere
-
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[Archive]:

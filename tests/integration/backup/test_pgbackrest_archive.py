@@ -20,7 +20,6 @@ sys.path.insert(0, str(ROOT / "tests" / "unit" / "backup"))
 
 from backups import judged, named
 
-pytestmark = pytest.mark.elsewhere
 HOURS = 2 * 3600
 
 

@@ -19,8 +19,6 @@ from pgbackrest_repo import Archive, archive, started
 from running import children, is_gone, said, wait_for
 from scratch import DATABASE, module, start_module
 
-pytestmark = pytest.mark.elsewhere
-
 NOW = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 MOMENTS = "SELECT string_agg(n::text, ',' ORDER BY n) FROM public.moments"
 LONG_AGO = "2020-01-01T00:00:00Z"

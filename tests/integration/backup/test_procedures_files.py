@@ -20,8 +20,6 @@ sys.path.insert(0, str(ROOT / "tests" / "unit" / "backup"))
 
 from set_maker import make_set, proof
 
-pytestmark = pytest.mark.elsewhere
-
 PASSWORD = "geheim-of-the-files"
 TOOLS = Path(sys.executable).parent
 NOW = 1_795_950_000.0

@@ -10,13 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 from pgbackrest_repo import STANZA, Archive, archive
 from running import LIMIT, said, wait_for, watched
 from scratch import PASSWORD, ROOT, module
-
-pytestmark = pytest.mark.elsewhere
 
 TOOLS = Path(sys.executable).parent
 

@@ -197,7 +197,9 @@ def go(cache: Path) -> tuple[str, dict[str, str]]:
         "GOTOOLCHAIN": "local",
         "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
     }
-    env.setdefault("GOGC", "400")  # the compiler spends memory to save time
+    # The compiler spends memory to save time: it collects its garbage only when it has as much as this.
+    env.setdefault("GOGC", "off")
+    env.setdefault("GOMEMLIMIT", "1500MiB")
     for name in (shutil.which("go"), "/usr/local/go/bin/go"):
         if not name or not os.path.exists(name):
             continue
@@ -215,9 +217,12 @@ def go(cache: Path) -> tuple[str, dict[str, str]]:
 
 
 def run_go(folder: Path, arguments: list[str], cache: Path, on_line: Callable[[str], None]) -> None:
-    """Run `go build …` as gently as can be; on_line gets each line that it writes."""
+    """Run `go build …` behind whatever else wants the processor; on_line gets each line that it writes.
+
+    Nobody debugs these programs: without their DWARF a tenth of the work is saved.
+    """
     binary, env = go(cache)
-    command = ["nice", "-n", "19", binary, "build", "-v", *arguments]
+    command = ["nice", "-n", "5", binary, "build", "-v", "-gcflags=all=-dwarf=false", *arguments]
     with subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, text=True) as process:
         last: list[str] = []
         for line in process.stderr or ():

@@ -36,6 +36,28 @@ def test_faults_of_a_batch_do_not_name_the_same_finding() -> None:
         assert len(named) == len(set(named)), name
 
 
+def test_batches_of_different_groups_touch_nothing_of_each_other() -> None:
+    batches = faults.batches(FAULTS)
+    groups = faults.groups(batches)
+    assert set(groups) == set(batches)
+    assert len(set(groups.values())) > 3, "nothing may be tried side by side"
+    for one, first in batches.items():
+        for other, second in batches.items():
+            # What is tried on mon1 waits until the others are over.
+            if groups[one] != groups[other] and "mon1" not in (groups[one], groups[other]):
+                assert not set(faults.touched(first)) & set(faults.touched(second)), (one, other)
+
+
+def test_who_shows_others_and_whom_are_hosts_of_the_lab() -> None:
+    observed = {host for fault in FAULTS.values() for host in fault.observe}
+    assert {*faults.SHOWS, *(host for shown in faults.SHOWS.values() for host in shown)} <= observed
+
+
+def test_pauses_grow_and_end_somewhere() -> None:
+    pauses = [faults.pause(waited) for waited in (0, 6, 30, 600)]
+    assert pauses == [1, 2, 6, 10]
+
+
 def test_the_list_of_faults_is_current() -> None:
     assert faults.DOCUMENT.read_text(encoding="utf-8") == faults.document(FAULTS), "make docs"
 

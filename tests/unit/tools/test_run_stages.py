@@ -89,6 +89,12 @@ def test_every_stage_needs_an_earlier_one(stages: ModuleType) -> None:
         before.add(stage.name)
 
 
+def test_what_a_chosen_stage_needs_is_played_first(stages: ModuleType) -> None:
+    assert stages.chosen([]) == list(stages.STAGES)
+    names = [stage.name for stage in stages.chosen(["faults", "sanity-oldest"])]
+    assert names == ["setup", "lab-start", "lab-ready", "faults", "setup-oldest", "sanity-oldest"]
+
+
 def test_lanes_go_side_by_side_after_what_has_no_lane(stages: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     made = [
         stages.Stage("waits", "wait-for-it", "", 1, lane="a"),
@@ -101,6 +107,33 @@ def test_lanes_go_side_by_side_after_what_has_no_lane(stages: ModuleType, capsys
     output = [line.split("]")[1].split()[0] for line in capsys.readouterr().out.splitlines() if " ok " in line]
     assert output[0] == "first"
     assert output.index("makes") < output.index("waits") < output.index("after")
+
+
+def test_a_stage_waits_for_what_it_needs_of_another_lane(
+    stages: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [
+        stages.Stage("waits", "wait-for-it", "", 1, lane="a", needs=()),
+        stages.Stage("breaks", "bad", "", 1, lane="a", needs=()),
+        stages.Stage("after", "tests", "", 1, pytest=True, lane="b", needs=("waits", "not-played")),
+        stages.Stage("never", "tests", "", 1, pytest=True, lane="b", needs=("breaks",)),
+        stages.Stage("makes", "make-it", "", 1, lane="c", needs=()),
+    ]
+    run = stages.play(made)
+    assert (run.passed, run.failed) == (9, 2)
+    output = [line.split("]")[1].split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert output.index("waits") < output.index("after")
+    assert output.index("breaks") < output.index("never")
+
+
+def test_what_ends_the_run_ends_those_that_wait_for_another_lane(stages: ModuleType) -> None:
+    run = stages.Run(
+        [stages.Stage("a", "hang", "", 5, lane="a", needs=()), stages.Stage("b", "tests", "", 1, lane="b")]
+    )
+    run._over["setup"] = threading.Event()
+    run.processes.stop()
+    run.play()
+    assert (run.passed, run.failed) == (0, 0)
 
 
 def test_what_ends_the_run_ends_all_lanes(stages: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ backup-matrix: ## Backups of real servers: made, damaged, proven, restored, and 
 
 .PHONY: fault-matrix
 fault-matrix: ## On the lab: every fault causes exactly its findings (ARGS="-n 0 -k redis")
-	@$(VENV)/bin/python -m pytest tests/integration/test_fault_matrix.py -n 3 --dist loadgroup $(ARGS)
+	@$(VENV)/bin/python -m pytest tests/integration/test_fault_matrix.py -n 3 --dist loadscope $(ARGS)
 
 .PHONY: root-cause-matrix
 root-cause-matrix: ## On the lab: one thing is broken, and the report's first line names it (ARGS="-k node-lost")

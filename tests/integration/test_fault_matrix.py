@@ -1,7 +1,7 @@
 """Every check has a fault in the lab that trips it, exactly it, and a healthy lab that does not.
 
-Batches that touch nothing of each other may be tried side by side: `make fault-matrix` has three workers, each of which
-takes a group (:func:`faults.groups`).
+Batches that touch nothing of each other may be tried side by side: there is a class for each group of
+:func:`faults.groups`, and each of the three workers of `make fault-matrix` takes a class at a time.
 """
 
 from __future__ import annotations
@@ -45,13 +45,23 @@ def test_the_healthy_lab_shows_nothing(environment: dict[str, str]) -> None:
     assert not left, f"after {waited:.0f} s"
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(GROUPS[name])) for name in BATCHES])
-def test_faults_cause_exactly_their_findings(name: str, environment: dict[str, str]) -> None:
-    verdict = faults.trial(BATCHES[name], environment)
-    _keep(name, verdict)
-    assert not verdict.missing, "findings that the faults must cause"
-    assert not verdict.uninvited, "findings that no fault of the batch names"
-    assert not verdict.left, "findings that stay after healing"
+def _class_of(group: str) -> type:
+    """A class of tests: all batches of a group."""
+
+    class OneAfterAnother:
+        @pytest.mark.parametrize("name", [name for name in BATCHES if GROUPS[name] == group])
+        def test_faults_cause_exactly_their_findings(self, name: str, environment: dict[str, str]) -> None:
+            verdict = faults.trial(BATCHES[name], environment)
+            _keep(name, verdict)
+            assert not verdict.missing, "findings that the faults must cause"
+            assert not verdict.uninvited, "findings that no fault of the batch names"
+            assert not verdict.left, "findings that stay after healing"
+
+    return OneAfterAnother
+
+
+for _group in dict.fromkeys(GROUPS.values()):
+    globals()[f"TestWith_{_group.replace('-', '_')}"] = _class_of(_group)
 
 
 def _keep(name: str, verdict: faults.Verdict) -> None:

@@ -197,9 +197,10 @@ def go(cache: Path) -> tuple[str, dict[str, str]]:
         "GOTOOLCHAIN": "local",
         "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
     }
-    # The compiler spends memory to save time: it collects its garbage only when it has as much as this.
+    # Each compiler spends memory to save time: it collects its garbage only when it has an eighth of the machine's.
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     env.setdefault("GOGC", "off")
-    env.setdefault("GOMEMLIMIT", "1500MiB")
+    env.setdefault("GOMEMLIMIT", str(min(memory // 8, 1 << 31)))
     for name in (shutil.which("go"), "/usr/local/go/bin/go"):
         if not name or not os.path.exists(name):
             continue

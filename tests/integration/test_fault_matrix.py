@@ -28,7 +28,7 @@ RESULTS = ROOT / ".cache" / "fault-matrix.json"
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """The lab's environment; the lab is healthy before the first fault, or nothing that follows means anything."""
+    """The lab's environment. What is wrong before a fault, or left by another, fails each batch that sees it."""
     prefix = faults.lab_prefix()
     found = faults.lab_environment() | {"NEXUSCOS_LAB_PREFIX": prefix, "PREFIX": prefix, "LAB": str(ROOT / ".lab")}
     # What is in force while nobody tries anything was left by a run that was ended.

@@ -92,7 +92,7 @@ STAGES = (
     Stage("artefact", "artefact", "the built tarball alone in an empty place", 15, pytest=True),
     Stage("browser", "browser", "the report's page in a real browser", 20, pytest=True),
     # Its servers are started by programs that the lab installs.
-    Stage("backups", "backup-matrix", "sets proven and restored", 60, pytest=True, needs=("lab-start",), nice=5),
+    Stage("backups", "backup-matrix", "sets proven and restored", 60, pytest=True, needs=("lab-start",)),
 )
 LAB_DOWN = Stage("lab-down", "lab-down", "ends the lab", 5, needs=(), lane="")
 

@@ -11,6 +11,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import sys
 import tarfile
 import threading
@@ -213,3 +214,14 @@ def test_an_image_can_be_of_a_layer_that_was_made_before(tmp_path: Path) -> None
     assert config["config"] == {"Entrypoint": ["/run"], "Env": ["PATH=/bin"], "User": "999:999"}
     inside = hashlib.sha256(gzip.decompress(layer.read_bytes())).hexdigest()
     assert config["rootfs"]["diff_ids"] == ["sha256:" + inside]
+
+
+def test_the_snapshot_controller_takes_the_modules_of_the_cluster() -> None:
+    """Then most of it is compiled already, and it is of the release that it works with."""
+    node, snapshots = (
+        dict(re.findall(r"^\t(\S+) (v\S+)", (LAB / folder / "go.mod").read_text(encoding="utf-8"), re.MULTILINE))
+        for folder in ("kubernetes/node", "snapshots")
+    )
+    common = node.keys() & snapshots.keys()
+    assert "k8s.io/client-go" in common
+    assert {name: snapshots[name] for name in common} == {name: node[name] for name in common}

@@ -19,6 +19,7 @@ Stages named as arguments are played with those that they need, and no others: `
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -46,7 +47,7 @@ class Stage:
 
     :ivar target: of make; what: it shows; limit: minutes that it may take; pytest: whether its tests are counted.
     :ivar needs: stages that it waits for, and without which it is left out.
-    :ivar lane: in which it waits for its turn, empty: before all lanes; nice: how far it stands back.
+    :ivar lane: in which it waits for its turn, empty: before all lanes.
     """
 
     name: str
@@ -57,9 +58,10 @@ class Stage:
     options: tuple[str, ...] = ()
     needs: tuple[str, ...] = ("setup",)
     lane: str = "code"
-    nice: int = 10
 
 
+# How far the stages of a lane stand back behind others.
+NICE = {"code": 10}
 OLDEST = ("setup-oldest",)
 LAB = ("lab-ready",)
 OLD = ("OLDEST=1",)
@@ -68,16 +70,14 @@ NOWAIT = ("NOWAIT=1",)
 
 def on_lab(name: str, target: str, what: str, limit: int, pytest: bool = True) -> Stage:
     """A stage that plays on the lab with its Kubernetes."""
-    return Stage(name, target, what, limit, pytest=pytest, needs=LAB, lane="lab", nice=0)
+    return Stage(name, target, what, limit, pytest=pytest, needs=LAB, lane="lab")
 
 
 # The limits are for a busy machine: they are there for what hangs.
 STAGES = (
-    Stage("setup", "setup", "the newest ansible-core", 10, needs=(), lane="", nice=0),
-    Stage("lab-start", "lab", "the lab; Kubernetes is built in the background", 15, options=NOWAIT, lane="lab", nice=0),
-    Stage(
-        "lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45, needs=("lab-start",), lane="lab", nice=0
-    ),
+    Stage("setup", "setup", "the newest ansible-core", 10, needs=(), lane=""),
+    Stage("lab-start", "lab", "the lab; Kubernetes is built in the background", 15, options=NOWAIT, lane="lab"),
+    Stage("lab-ready", "lab-wait", "waits for the lab with its Kubernetes", 45, needs=("lab-start",), lane="lab"),
     on_lab("molecule", "molecule", "the morning, from the bundle and on the lab", 15, pytest=False),
     on_lab("integration", "integration", "modules and reports on the lab", 40),
     on_lab("faults", "fault-matrix", "faults, and exactly their findings", 60),
@@ -147,7 +147,7 @@ def run(stage: Stage, log: Path, processes: Processes) -> None:
     environment.pop("MAKEFLAGS", None)
     with log.open("wb") as output:
         process = processes.start(
-            ["nice", "-n", str(stage.nice), "make", *stage.options, stage.target], environment, output
+            ["nice", "-n", str(NICE.get(stage.lane, 0)), "make", *stage.options, stage.target], environment, output
         )
         try:
             status = process.wait(timeout=stage.limit * 60)
@@ -170,10 +170,18 @@ def end(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
+def lines(log: Path) -> list[str]:
+    """The lines of a log; none where it could not even be opened."""
+    try:
+        return log.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
 def count(log: Path) -> tuple[int, int, int]:
     """Tests passed, failed and skipped, over all pytest summaries of a log."""
     passed = failed = skipped = 0
-    for line in log.read_text(errors="replace").splitlines():
+    for line in lines(log):
         summary = SUMMARY.match(line)
         for number, word in COUNT.findall(summary.group(1)) if summary else ():
             if word == "passed":
@@ -195,12 +203,11 @@ def read_times() -> dict[str, float]:
 
 def names(log: Path) -> list[str]:
     """What pytest says of the tests that failed, a line each."""
-    return [line[:300] for line in log.read_text(errors="replace").splitlines() if NAMED.match(line)]
+    return [line[:300] for line in lines(log) if NAMED.match(line)]
 
 
 def tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    return "\n".join(f"    {line}" for line in lines[-TAIL:])
+    return "\n".join(f"    {line}" for line in lines(log)[-TAIL:])
 
 
 class Run:
@@ -244,6 +251,7 @@ class Run:
                 missing = sorted(self._lost.intersection(stage.needs))
             if missing:
                 self.tell(stage, 0, 1, f"left out: it needs {', '.join(missing)}")
+                self._over[stage.name].set()
                 continue
             before = f", {self._times[stage.name]:.0f} s last time" if stage.name in self._times else ""
             print(f"        {stage.name:14} {stage.what}{before} ...", flush=True)
@@ -251,6 +259,8 @@ class Run:
                 self.one(stage)
             except Stopped:
                 return
+            finally:
+                self._over[stage.name].set()
 
     def wait_for(self, names: tuple[str, ...]) -> None:
         """Wait for stages, of whatever lane; those that are not played are nothing to wait for.
@@ -273,7 +283,7 @@ class Run:
                     raise Failed(f"{skipped} tests were skipped: nothing is optional here")
                 if not good:
                     raise Failed("no test ran")
-        except Failed as reason:
+        except (Failed, OSError) as reason:
             error = str(reason)
             good, bad = count(log)[:2] if stage.pytest else (0, 1)
             bad = max(bad, 1)
@@ -295,9 +305,10 @@ class Run:
                 self._lost.add(stage.name)
             if seconds is not None:
                 self._times[stage.name] = round(seconds, 1)
-                TIMES.write_text(json.dumps(self._times))
+                # They only tell what to expect next time: a full disk is told by the stages themselves.
+                with contextlib.suppress(OSError):
+                    TIMES.write_text(json.dumps(self._times))
             print(f"[{self._done:2}/{len(self.stages)}] {stage.name:14} {words}", flush=True)
-            self._over[stage.name].set()
 
 
 def chosen(names: list[str]) -> list[Stage]:

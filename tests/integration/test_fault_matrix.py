@@ -6,7 +6,6 @@ Batches that touch nothing of each other may be tried side by side: there is a c
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sys
 from pathlib import Path
@@ -23,7 +22,7 @@ from ansible_collections.nexuscos.ops.plugins.module_utils import _catalogue  # 
 FAULTS = faults.every()
 BATCHES = faults.batches(FAULTS)
 GROUPS = faults.groups(BATCHES)
-RESULTS = ROOT / ".cache" / "fault-matrix.json"
+RESULTS = ROOT / ".cache" / "fault-matrix"
 
 
 @pytest.fixture(scope="module")
@@ -65,21 +64,16 @@ for _group in dict.fromkeys(GROUPS.values()):
 
 
 def _keep(name: str, verdict: faults.Verdict) -> None:
-    """Keep the figures for docs and the closing note."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        known = json.loads(file.read() or "{}")
-        known[name] = {
-            "faults": [fault.name for fault in BATCHES[name]],
-            "findings": sum(len(fault.expect) for fault in BATCHES[name]),
-            "passed": bool(verdict),
-            "seen_after_s": round(verdict.seen_after, 1),
-            "healed_after_s": round(verdict.healed_after, 1),
-        }
-        file.truncate(0)
-        file.write(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    """Keep the figures for docs."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    figures = {
+        "faults": [fault.name for fault in BATCHES[name]],
+        "findings": sum(len(fault.expect) for fault in BATCHES[name]),
+        "passed": bool(verdict),
+        "seen_after_s": round(verdict.seen_after, 1),
+        "healed_after_s": round(verdict.healed_after, 1),
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def test_every_check_has_a_fault() -> None:

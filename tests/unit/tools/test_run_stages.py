@@ -89,6 +89,22 @@ def test_every_stage_needs_an_earlier_one(stages: ModuleType) -> None:
         before.add(stage.name)
 
 
+def test_a_log_that_cannot_be_written_turns_the_stage_red_and_holds_up_nobody(
+    stages: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.log").mkdir()
+    (tmp_path / "seconds.json").mkdir()
+    made = [
+        stages.Stage("a", "good", "", 1, lane="x", needs=()),
+        stages.Stage("after", "good", "", 1, lane="y", needs=("a",)),
+        stages.Stage("other", "good", "", 1, lane="y", needs=()),
+    ]
+    run = stages.play(made)
+    assert (run.passed, run.failed) == (1, 2)
+    assert "a.log" in run.names[0]
+    assert "left out: it needs a" in capsys.readouterr().out
+
+
 def test_what_a_chosen_stage_needs_is_played_first(stages: ModuleType) -> None:
     assert stages.chosen([]) == list(stages.STAGES)
     names = [stage.name for stage in stages.chosen(["faults", "sanity-oldest"])]
